@@ -1,0 +1,176 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lock: the bill of materials of a tree, one JSON file at its top.
+
+It says of every reference what was asked for, where it came from, and exactly what it led to. The same tree has the
+same lock, byte for byte: it holds no times and no order of events.
+"""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+from typing import Any, Iterable
+
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _reference
+from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidDigest, InvalidLock
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+
+FILE = "seahub.lock.json"
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """What a Helm chart's own archive says, and the digests of the files that `helm pull` writes."""
+
+    name: str
+    version: str
+    content: str
+    provenance: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One reference in a tree.
+
+    - requested: the reference as it was written by the user.
+    - source: where it came from: a full reference, or the name of the file.
+    - kind: `image`, `chart` or `artifact`.
+    - name, tag: what it is called in the tree; without a tag it is known by its digest only.
+    - aliases: further repositories in which it can be found.
+    - digest, media_type: of the manifest or index that the name leads to.
+    - platforms: those that are in the tree; empty for what has none.
+    - size: bytes of all its blobs and manifests.
+    - blobs: digest and size in bytes of each of them, manifests included.
+    """
+
+    requested: str
+    source: str
+    kind: str
+    name: str
+    tag: str | None
+    digest: str
+    media_type: str
+    platforms: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    blobs: dict[str, int] = dataclasses.field(default_factory=dict)
+    chart: Chart | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its blobs and manifests."""
+        return sum(self.blobs.values())
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What is unique in a tree: the name with the tag, or with the digest where there is no tag."""
+        return self.name, self.tag or self.digest
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data, as it stands in the file."""
+        fields = dataclasses.asdict(self)
+        fields.update(platforms=list(self.platforms), aliases=list(self.aliases), size=self.size)
+        fields["blobs"] = dict(sorted(self.blobs.items()))
+        return fields
+
+
+@dataclasses.dataclass(frozen=True)
+class Lock:
+    """All references of a tree, sorted by their names."""
+
+    references: tuple[Entry, ...] = ()
+
+    def find(self, name: str, version: str) -> Entry | None:
+        """Return the entry with this name and this tag or digest."""
+        return next((entry for entry in self.references if entry.key == (name, version)), None)
+
+    def with_entries(self, entries: Iterable[Entry]) -> Lock:
+        """Return a lock in which these entries replace those of the same name and tag."""
+        merged = {entry.key: entry for entry in self.references}
+        merged.update((entry.key, entry) for entry in entries)
+        return Lock(tuple(merged[key] for key in sorted(merged)))
+
+    def dump(self) -> bytes:
+        """Return the content of the file."""
+        document = {"seahub_lock": FORMAT, "references": [entry.as_dict() for entry in self.references]}
+        return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def load(data: bytes, where: str = FILE) -> Lock:
+    """Read the content of a lock file.
+
+    :param where: what to call it in an error.
+    :raises InvalidLock: if it is none, or one of a later format.
+    """
+    try:
+        document = json.loads(data)
+        found = document["seahub_lock"]
+        if found != FORMAT:
+            raise InvalidLock(
+                f"{where} has format {found!r}; this version of the collection reads {FORMAT}: use a newer one"
+            )
+        return Lock().with_entries(_entry(fields) for fields in document["references"])
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidDigest) as error:
+        raise InvalidLock(f"{where} is no lock of this collection, or is damaged: {error}") from error
+
+
+def read(tree: Tree) -> Lock:
+    """Return the lock of a tree; an empty one if it has none yet.
+
+    :raises InvalidLock: if it has one that cannot be read.
+    """
+    path = os.path.join(tree.root, FILE)
+    try:
+        with open(path, "rb") as file:
+            return load(file.read(), path)
+    except FileNotFoundError:
+        return Lock()
+
+
+def write(tree: Tree, lock: Lock) -> bool:
+    """Write the lock of a tree, unless it says the same already.
+
+    :returns: whether it was written.
+    """
+    data = lock.dump()
+    try:
+        with open(os.path.join(tree.root, FILE), "rb") as file:
+            if file.read() == data:
+                return False
+    except FileNotFoundError:
+        pass
+    tree.write_file(FILE, data)
+    return True
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    chart = fields.get("chart")
+    entry = Entry(
+        requested=str(fields["requested"]),
+        source=str(fields["source"]),
+        kind=str(fields["kind"]),
+        name=str(fields["name"]),
+        tag=None if fields["tag"] is None else str(fields["tag"]),
+        digest=str(fields["digest"]),
+        media_type=str(fields["media_type"]),
+        platforms=tuple(str(item) for item in fields["platforms"]),
+        aliases=tuple(str(item) for item in fields["aliases"]),
+        blobs={str(digest): int(size) for digest, size in fields["blobs"].items()},
+        chart=Chart(chart["name"], chart["version"], chart["content"], chart["provenance"]) if chart else None,
+    )
+    # The names lead to files: what is read here was perhaps carried on a medium that others could write.
+    for digest in (entry.digest, *entry.blobs):
+        _digest.split(digest)
+    if not all(_reference.is_repository(name) for name in (entry.name, *entry.aliases)):
+        raise ValueError(f"{entry.name!r} is no repository path")
+    if entry.tag is not None and not _reference.is_tag(entry.tag):
+        raise ValueError(f"{entry.tag!r} is no tag")
+    return entry
