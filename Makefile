@@ -1,0 +1,81 @@
+# Copyright (c) 2026, seahub.offline contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Each target does its own set-up: it needs make, Python 3.11 or newer and, for what is missing, Debian's packages and PyPI.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+STAMP := $(VENV)/requirements.stamp
+EXTRA_ARGS ?=
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Ansible refuses to start under a locale that is not UTF-8, and a bare environment has none.
+export LC_ALL := C.UTF-8
+# In a world-writable folder Ansible ignores an ansible.cfg that it is not told to read.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+$(STAMP): requirements.txt requirements-dev.txt
+	tests/prepare.sh $(VENV)
+	touch $@
+
+.PHONY: venv
+venv: $(STAMP)  ## Make the Python environment of all the other targets
+
+.PHONY: demo
+demo: lab  ## Bring the lab up, build, deploy, and show who can pull what
+	ansible-playbook build.yml -e @.lab/vars.yml $(EXTRA_ARGS)
+	ansible-playbook deploy.yml -i .lab/inventory.yml -e @.lab/vars.yml $(EXTRA_ARGS)
+
+.PHONY: lab
+lab: $(STAMP)  ## Bring the lab up: an upstream registry, and hosts without a route out
+	python -m tests.lab up
+
+.PHONY: lab-down
+lab-down: $(STAMP)  ## Take the lab down
+	python -m tests.lab down
+
+.PHONY: test
+test: lint sanity unit e2e molecule  ## Run every check
+
+.PHONY: lint
+lint: $(STAMP)  ## Check style, types, documentation and changelog
+	ruff check
+	ruff format --check
+	mypy
+	yamllint --strict .
+	ansible-lint
+	antsibull-changelog lint
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
+
+.PHONY: sanity
+sanity: $(STAMP)  ## Run ansible-test sanity on the built collection
+	python tests/sanity/run.py
+
+.PHONY: unit
+unit: $(STAMP)  ## Run the unit tests
+	pytest tests/unit
+
+.PHONY: e2e
+e2e: $(STAMP)  ## Run the end-to-end tests in the lab
+	pytest tests/e2e
+
+.PHONY: molecule
+molecule: $(STAMP)  ## Drive the roles on the hosts of the lab
+	molecule test --all
+
+.PHONY: changelog
+changelog: $(STAMP)  ## Fold the changelog's fragments into a release of the version in galaxy.yml
+	antsibull-changelog release
+
+.PHONY: clean
+clean:  ## Take the lab down, and remove what the other targets have made
+	if [ -d .lab ] && [ -e $(STAMP) ]; then $(MAKE) lab-down; fi
+	rm -rf $(VENV) .lab .ansible .cache .mypy_cache .pytest_cache .ruff_cache seahub-offline-*.tar.gz
+	find plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
