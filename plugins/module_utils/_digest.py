@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-
 from typing import Any
 
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidDigest

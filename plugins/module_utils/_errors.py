@@ -101,4 +101,11 @@ class UntrustedCertificate(RegistryError):
 
 
 class Unavailable(RegistryError):
-    """The registry cannot be reached or fails for the moment: another attempt may succeed."""
+    """The registry cannot be reached or fails for the moment: another attempt may succeed.
+
+    `retry_after` is how many seconds it asked to be left alone.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

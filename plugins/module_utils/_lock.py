@@ -16,7 +16,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-
 from typing import Any, Iterable
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _reference

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-
 from typing import Any
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _media_types, _platform
@@ -27,6 +26,9 @@ from ansible_collections.seahub.offline.plugins.module_utils._platform import Pl
 
 SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes of the largest manifest read: what registries accept (https://github.com/opencontainers/distribution-spec)."""
+
+DEFAULT_ALGORITHM = "sha256:" + "0" * 64
+"""A digest, given where only its algorithm matters."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Manifest:
         return next((layer for layer in self.layers if layer.media_type == _media_types.HELM_PROVENANCE), None)
 
 
-def parse(raw: bytes, media_type: str = "", algorithm_of: str = "sha256:" + "0" * 64) -> Manifest:
+def parse(raw: bytes, media_type: str = "", algorithm_of: str = DEFAULT_ALGORITHM) -> Manifest:
     """Read a manifest or an index.
 
     :param raw: its bytes, as the registry sent them.
@@ -116,7 +118,7 @@ def parse(raw: bytes, media_type: str = "", algorithm_of: str = "sha256:" + "0" 
         layers=_descriptors(document, "layers") if kind in _media_types.MANIFESTS else (),
         children=_descriptors(document, "manifests") if kind in _media_types.INDEXES else (),
         subject=_descriptor(subject, "subject") if subject is not None else None,
-        artifact_type=document.get("artifactType") if isinstance(document.get("artifactType"), str) else "",
+        artifact_type=str(document.get("artifactType") or ""),
     )
 
 

@@ -37,5 +37,5 @@ INDEXES = (OCI_INDEX, DOCKER_LIST)
 IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
 CHART_LAYERS = (HELM_CHART, HELM_CHART_LEGACY)
 
-ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
+ACCEPT = f"{OCI_INDEX}, {DOCKER_LIST}, {OCI_MANIFEST}, {DOCKER_MANIFEST}"
 """What a client asks for: a registry without these in `Accept` may convert the manifest and so change its digest."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import platform as _python_platform
 import re
-
 from dataclasses import dataclass
 from typing import Mapping
 

@@ -17,7 +17,7 @@ import re
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
-from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidDigest, InvalidReference
+from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidReference
 
 DOCKER_HUB = "docker.io"
 LIBRARY = "library/"
@@ -140,26 +140,25 @@ def _canonical_host(host: str) -> str:
 
 
 def _checked(text: str, reference: Reference) -> Reference:
-    def refuse(reason: str) -> InvalidReference:
-        return InvalidReference(f"{shorten(text)} is no usable reference: {reason}")
-
-    if _HOST.fullmatch(reference.host) is None:
-        raise refuse(f"{shorten(reference.host)} is no registry host")
-    if not reference.path:
-        raise refuse("it names no repository")
-    if reference.path != reference.path.lower():
-        raise refuse("a repository is written in lower case")
-    if _PATH.fullmatch(reference.path) is None:
-        raise refuse(f"{shorten(reference.path)} is no repository path")
-    if len(reference.repository) > _NAME_LIMIT:
-        raise refuse(f"its name is longer than {_NAME_LIMIT} characters")
-    if _IMAGE_ID.fullmatch(text):
-        raise refuse("it is an image ID; registries know names only")
-    if reference.tag is not None and not is_tag(reference.tag):
-        raise refuse(f"{shorten(reference.tag)} is no tag")
-    if reference.digest is not None:
-        try:
-            _digest.split(reference.digest)
-        except InvalidDigest as error:
-            raise refuse(str(error)) from error
+    reason = _objection(text, reference)
+    if reason:
+        raise InvalidReference(f"{shorten(text)} is no usable reference: {reason}")
     return reference
+
+
+def _objection(text: str, reference: Reference) -> str:
+    """Return what is wrong with a reference; nothing if it is all right."""
+    checks = (
+        (_HOST.fullmatch(reference.host), f"{shorten(reference.host)} is no registry host"),
+        (reference.path, "it names no repository"),
+        (reference.path == reference.path.lower(), "a repository is written in lower case"),
+        (_PATH.fullmatch(reference.path), f"{shorten(reference.path)} is no repository path"),
+        (len(reference.repository) <= _NAME_LIMIT, f"its name is longer than {_NAME_LIMIT} characters"),
+        (not _IMAGE_ID.fullmatch(text), "it is an image ID; registries know names only"),
+        (reference.tag is None or is_tag(reference.tag), f"{shorten(reference.tag)} is no tag"),
+        (
+            reference.digest is None or _digest.is_digest(reference.digest),
+            f"{shorten(reference.digest)} is no digest",
+        ),
+    )
+    return next((reason for passed, reason in checks if not passed), "")

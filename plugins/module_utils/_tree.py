@@ -23,7 +23,6 @@ import ctypes
 import fcntl
 import os
 import time
-
 from types import TracebackType
 from typing import Any, BinaryIO, Iterator
 

@@ -1,0 +1,257 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Registries: which endpoints serve a repository, and what can be asked of it.
+
+A repository is asked through its mirrors first, in their order, and then at its own host.
+"""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+from types import TracebackType
+from typing import Any, Callable, Mapping, Sequence, TypeVar
+
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _endpoint, _manifest, _media_types
+from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials, LoginFile
+from ansible_collections.seahub.offline.plugins.module_utils._endpoint import Access, Endpoint
+from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    DigestMismatch,
+    NotFound,
+    RegistryError,
+    Unavailable,
+)
+from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
+from ansible_collections.seahub.offline.plugins.module_utils._reference import Reference
+from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
+
+Result = TypeVar("Result")
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the user says about one registry, or about those repositories of it that begin with a path.
+
+    `mirrors` are hosts, with a port and a path where they need one; the other fields are those of Access.
+    """
+
+    username: str = ""
+    password: str = dataclasses.field(default="", repr=False)
+    token: str = dataclasses.field(default="", repr=False)
+    ca_cert: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+    validate_certs: bool = True
+    plain_http: bool = False
+    proxy: str = ""
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """The credentials given here, if any."""
+        if self.token:
+            return Credentials(registry_token=self.token)
+        return Credentials(self.username, self.password) if self.username else None
+
+
+class Registries:
+    """All that is known about how to reach registries; gives the repositories in them."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Settings] | None = None,
+        default: Settings | None = None,
+        logins: Sequence[LoginFile] = (),
+        retry: RetryPolicy | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        """Collect the settings.
+
+        :param settings: by `host[:port][/path]`; for a repository the longest of those that fit counts.
+        :param default: for whatever has no settings of its own.
+        :param logins: login files, asked in this order where the settings give no credentials.
+        :param timeout: seconds without a byte after which a connection counts as dead.
+        """
+        self._settings = dict(settings or {})
+        self._default = default or Settings()
+        self._logins = logins
+        self._retry = retry or RetryPolicy()
+        self._timeout = timeout
+        self._endpoints: dict[Access, Endpoint] = {}
+        self._lock = threading.Lock()
+
+    def repository(self, reference: Reference) -> Repository:
+        """Return the repository that a reference names."""
+        settings = self._find(reference.host, reference.path)
+        accesses = [self._mirror(mirror, reference.path) for mirror in settings.mirrors]
+        accesses.append(self._access(settings, reference.host, "", reference.path))
+        return Repository(reference.path, [self._endpoint(access) for access in accesses], self._retry)
+
+    def _find(self, host: str, path: str) -> Settings:
+        parts = path.split("/")
+        keys = ["/".join([host, *parts[:count]]) for count in range(len(parts), -1, -1)]
+        return next((self._settings[key] for key in keys if key in self._settings), self._default)
+
+    def _mirror(self, mirror: str, path: str) -> Access:
+        scheme, separator, rest = mirror.rpartition("://")
+        host, _slash, prefix = rest.strip("/").partition("/")
+        prefix = f"{prefix}/" if prefix else ""
+        settings = self._find(host, prefix + path)
+        if separator:
+            settings = dataclasses.replace(settings, plain_http=scheme == "http")
+        return self._access(settings, host, prefix, path)
+
+    def _access(self, settings: Settings, host: str, prefix: str, path: str) -> Access:
+        return Access(
+            host=host,
+            prefix=prefix,
+            plain_http=settings.plain_http,
+            validate_certs=settings.validate_certs,
+            ca_cert=settings.ca_cert,
+            client_cert=settings.client_cert,
+            client_key=settings.client_key,
+            proxy=settings.proxy,
+            timeout=self._timeout,
+            credentials=settings.credentials or self._login(host, prefix + path),
+        )
+
+    def _login(self, host: str, path: str) -> Credentials | None:
+        found = (login.find(host, path) for login in self._logins)
+        return next((credentials for credentials in found if credentials is not None), None)
+
+    def _endpoint(self, access: Access) -> Endpoint:
+        """Return the one endpoint for an access, so that connections and tokens are shared."""
+        with self._lock:
+            if access not in self._endpoints:
+                self._endpoints[access] = Endpoint(access)
+            return self._endpoints[access]
+
+
+class Repository:
+    """A repository of a registry, from which artifacts are read. May be used by several threads at once."""
+
+    def __init__(self, path: str, endpoints: Sequence[Endpoint], retry: RetryPolicy) -> None:
+        self.path = path
+        self._endpoints = endpoints
+        self._retry = retry
+
+    def resolve(self, version: str) -> str:
+        """Return the digest to which a tag leads, with one request; a digest only has to exist.
+
+        :raises RegistryError: one of its kinds, if it is not to be had.
+        """
+
+        def ask(endpoint: Endpoint) -> str:
+            with endpoint.request(
+                "HEAD", self.path, f"manifests/{version}", {"Accept": _media_types.ACCEPT}
+            ) as response:
+                announced: str = response.headers.get("Docker-Content-Digest", "")
+            if _digest.is_digest(version):
+                return version
+            # The header is optional: https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests
+            return announced if _digest.is_digest(announced) else self._manifest(endpoint, version).digest
+
+        return self._retry.run(lambda: self._first(ask))
+
+    def manifest(self, version: str) -> Manifest:
+        """Read a manifest or an index.
+
+        :raises RegistryError: one of its kinds, if it is not to be had.
+        :raises DigestMismatch: if the registry sends other bytes than the digest names.
+        :raises InvalidManifest: if it is none that can be carried.
+        """
+        return self._retry.run(lambda: self._first(lambda endpoint: self._manifest(endpoint, version)))
+
+    def open_blob(self, blob: Descriptor, offset: int) -> BlobStream:
+        """Ask for a blob, from an offset on. Tried once: whoever reads knows better whether it got anywhere.
+
+        :returns: the stream, which may begin at 0 although another offset was asked for.
+        :raises RegistryError: one of its kinds, if it is not to be had.
+        """
+        return self._first(lambda endpoint: self._open(endpoint, blob, offset))
+
+    def read_blob(self, blob: Descriptor, limit: int) -> bytes:
+        """Read a small blob, unverified; a limit in bytes keeps a wrong one from filling the memory."""
+
+        def read(endpoint: Endpoint) -> bytes:
+            return _endpoint.read_body(endpoint.request("GET", self.path, f"blobs/{blob.digest}"), limit)
+
+        return self._retry.run(lambda: self._first(read))
+
+    def _manifest(self, endpoint: Endpoint, version: str) -> Manifest:
+        response = endpoint.request("GET", self.path, f"manifests/{version}", {"Accept": _media_types.ACCEPT})
+        media_type = response.headers.get("Content-Type", "")
+        raw = _endpoint.read_body(response, _manifest.SIZE_LIMIT)
+        expected = version if _digest.is_digest(version) else ""
+        found = _manifest.parse(raw, media_type, expected or _manifest.DEFAULT_ALGORITHM)
+        if expected and found.digest != expected:
+            raise DigestMismatch(f"{endpoint.access.host} sent other bytes for {self.path}@{expected}: {found.digest}")
+        return found
+
+    def _open(self, endpoint: Endpoint, blob: Descriptor, offset: int) -> BlobStream:
+        # A closed range: some servers refuse open ones. Many that ignore ranges do not say so: the answer tells.
+        headers = {"Range": f"bytes={offset}-{blob.size - 1}"} if 0 < offset < blob.size else {}
+        try:
+            response = endpoint.request("GET", self.path, f"blobs/{blob.digest}", headers)
+        except (NotFound, Unavailable):
+            raise
+        except RegistryError:
+            if not headers:
+                raise
+            return self._open(endpoint, blob, 0)
+        if response.status_code != 206:
+            return BlobStream(response, 0)
+        if not _matches(response.headers.get("Content-Range", ""), offset, blob.size):
+            response.close()
+            return self._open(endpoint, blob, 0)
+        return BlobStream(response, offset)
+
+    def _first(self, ask: Callable[[Endpoint], Result]) -> Result:
+        """Ask the endpoints in turn until one gives what is wanted; else tell what each of them said."""
+        said = []
+        for endpoint in self._endpoints[:-1]:
+            try:
+                return ask(endpoint)
+            except RegistryError as error:
+                said.append(str(error))
+        try:
+            return ask(self._endpoints[-1])
+        except RegistryError as error:
+            if said:
+                error.args = (f"{error} (its mirrors: {'; '.join(said)})",)
+            raise
+
+
+class BlobStream:
+    """The bytes of a blob as they arrive, from `start` on. Used as a context manager."""
+
+    def __init__(self, response: Any, start: int) -> None:
+        self.start = start
+        self._response = response
+
+    def __enter__(self) -> BlobStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._response.close()
+
+    def read(self, count: int) -> bytes:
+        """Read up to `count` bytes; no bytes mean the end.
+
+        :raises Unavailable: if the connection breaks, stalls, or ends before the announced length.
+        """
+        return _endpoint.read_some(self._response, count)
+
+
+def _matches(content_range: str, offset: int, size: int) -> bool:
+    match = _CONTENT_RANGE.fullmatch(content_range.strip())
+    return match is not None and int(match.group(1)) == offset and match.group(3) in ("*", str(size))
