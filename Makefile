@@ -50,13 +50,14 @@ lint: $(STAMP)  ## Check style, types, documentation and changelog
 	ruff format --check
 	mypy
 	yamllint --strict .
+	shellcheck .ci/run $$(git ls-files '*.sh')
 	ansible-lint
 	antsibull-changelog lint
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
 
 .PHONY: sanity
 sanity: $(STAMP)  ## Run ansible-test sanity on the built collection
-	python tests/sanity/run.py
+	python -m tests.sanity
 
 .PHONY: unit
 unit: $(STAMP)  ## Run the unit tests

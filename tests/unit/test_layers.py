@@ -1,0 +1,136 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Imports go downwards only, and what runs on a run host needs nothing but Python 3.8 and its standard library."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import pythons
+from tests.project import ROOT
+
+PLUGINS = ROOT / "plugins"
+PREFIX = "ansible_collections.seahub.offline.plugins."
+
+# These run where there is a route out, or on the controller, and may use requests, PyYAML and cryptography.
+# Every other module runs on air-gapped hosts.
+BUILD_SIDE_MODULES = {"chart_save", "image_save", "registry_certificate"}
+RUN_SIDE_MODULES = sorted({path.stem for path in PLUGINS.glob("modules/*.py")} - BUILD_SIDE_MODULES)
+
+# kind of plugin -> the kinds it may import
+BELOW = {
+    "action": {"module_utils", "plugin_utils"},
+    "doc_fragments": set(),
+    "filter": {"module_utils", "plugin_utils"},
+    "module_utils": {"module_utils"},
+    "modules": {"module_utils"},
+    "plugin_utils": {"module_utils", "plugin_utils"},
+}
+
+
+def sources(kind: str) -> list[str]:
+    return sorted(f"{kind}.{path.stem}" for path in (PLUGINS / kind).glob("*.py"))
+
+
+def all_sources() -> list[str]:
+    return [source for folder in sorted(PLUGINS.iterdir()) for source in sources(folder.name)]
+
+
+def imports(source: str) -> set[str]:
+    """Returns the full names that a plugin ("modules.tree_sync") imports, inside functions and under try too."""
+    path = PLUGINS.joinpath(*source.split(".")).with_suffix(".py")
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{source} imports relatively, which Ansible's own tools do not follow everywhere"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def own_imports(source: str) -> set[str]:
+    """Returns the plugins of this collection that a plugin imports, as ``kind.name``."""
+    return {".".join(name[len(PREFIX) :].split(".")[:2]) for name in imports(source) if name.startswith(PREFIX)}
+
+
+def closure(source: str) -> set[str]:
+    """Returns a plugin and all that it imports of this collection, directly or not."""
+    found: set[str] = set()
+    waiting = {source}
+    while waiting:
+        found |= waiting
+        waiting = {name for each in waiting for name in own_imports(each)} - found
+    return found
+
+
+def third_party(source: str) -> set[str]:
+    tops = {name.split(".")[0] for name in imports(source)}
+    return tops - sys.stdlib_module_names - {"ansible", "ansible_collections"}
+
+
+@pytest.mark.parametrize("source", all_sources())
+def test_imports_go_downwards(source: str) -> None:
+    kind = source.split(".")[0]
+    assert {name for name in own_imports(source) if name.split(".")[0] not in BELOW[kind]} == set()
+
+
+def test_the_library_has_no_circles() -> None:
+    graph = {source: own_imports(source) for source in sources("module_utils")}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("source", sources("module_utils"))
+def test_the_library_knows_nothing_of_ansible(source: str) -> None:
+    assert {name for name in imports(source) if name.split(".")[0] == "ansible"} == set()
+
+
+@pytest.mark.parametrize("source", sources("module_utils") + sources("plugin_utils"))
+def test_shared_code_is_private(source: str) -> None:
+    assert source.split(".")[1].startswith("_")
+
+
+@pytest.mark.parametrize("module", RUN_SIDE_MODULES)
+def test_nothing_on_the_run_side_needs_more_than_the_standard_library(module: str) -> None:
+    needed = {source: third_party(source) for source in closure(f"modules.{module}")}
+    assert {source: names for source, names in needed.items() if names} == {}
+
+
+@pytest.fixture(name="run_host", scope="module")
+def fixture_run_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What of Ansible and of this collection reaches a run host, in a folder that has nothing else."""
+    import ansible.module_utils
+
+    folder = tmp_path_factory.mktemp("run_host")
+    collection = folder / "ansible_collections" / "seahub" / "offline" / "plugins"
+    collection.mkdir(parents=True)
+    for kind in ("modules", "module_utils"):
+        (collection / kind).symlink_to(PLUGINS / kind)
+    (folder / "ansible").mkdir()
+    (folder / "ansible" / "__init__.py").touch()
+    (folder / "ansible" / "module_utils").symlink_to(Path(ansible.module_utils.__file__).parent)
+    return folder
+
+
+@pytest.mark.parametrize("python", pythons.find().values(), ids=lambda python: python.name)
+def test_every_run_side_module_starts_with_python_alone(run_host: Path, python: Path) -> None:
+    program = """
+import importlib, json, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+for name in json.loads(sys.argv[2]):
+    importlib.import_module(name)
+"""
+    names = json.dumps([f"{PREFIX}modules.{module}" for module in RUN_SIDE_MODULES])
+    done = subprocess.run(
+        [python, "-I", "-S", "-c", program, run_host, names], capture_output=True, text=True, cwd=run_host
+    )
+    assert done.returncode == 0, done.stderr
