@@ -39,6 +39,8 @@ _ARCHITECTURES = {
 # The variant that an architecture has when none is written, which therefore is left out.
 _DEFAULT_VARIANTS = {"arm64": ("8", "v8"), "amd64": ("v1",)}
 _ARM_VARIANTS = {"5": "v5", "6": "v6", "7": "v7", "8": "v8"}
+# Newest first; the unnamed variant of amd64 is its oldest.
+_OLDER_VARIANTS = {"arm": ("v8", "v7", "v6", "v5"), "amd64": ("v4", "v3", "v2", "")}
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -93,6 +95,13 @@ def from_manifest(fields: Mapping[str, object]) -> Platform | None:
     if os == "unknown" or architecture == "unknown":
         return None
     return normalise(os, architecture, variant if isinstance(variant, str) else "")
+
+
+def acceptable(wanted: Platform) -> list[Platform]:
+    """Return what a machine of the wanted platform can run, the best first: older variants serve newer processors."""
+    older = _OLDER_VARIANTS.get(wanted.architecture, ())
+    variants = older[older.index(wanted.variant) :] if wanted.variant in older else (wanted.variant,)
+    return [Platform(wanted.os, wanted.architecture, variant) for variant in variants]
 
 
 def local() -> Platform:

@@ -132,6 +132,13 @@ class Tree:
             raise DigestMismatch(f"{len(data)} bytes for {digest} have another digest")
         self._write(self.blob_path(digest), data)
 
+    def remove_blob(self, digest: str) -> None:
+        """Remove a blob, if it is there. Nothing may refer to it any more, or it must be damaged."""
+        path = self.blob_path(digest)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+            os.rmdir(os.path.dirname(path))
+
     def partials(self) -> Iterator[tuple[str, int]]:
         """Yield the digest and the present size in bytes of every half-finished blob."""
         folder = os.path.join(self._private, "partial")

@@ -1,0 +1,233 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Helm charts: reading their archives, and making of them what `helm push` stores in a registry.
+
+https://helm.sh/docs/topics/charts/#the-chartyaml-file
+https://helm.sh/docs/topics/registries/#helm-chart-manifest
+"""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import tarfile
+import traceback
+from typing import Any
+
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _manifest, _media_types
+from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
+from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidChart, NotFound
+from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
+
+try:
+    import yaml
+
+    YAML_IMPORT_ERROR = None
+except ImportError:
+    YAML_IMPORT_ERROR = traceback.format_exc()
+
+# Helm's own limits are of this order; a chart is text, and a bomb must not fill the memory.
+_ARCHIVE_LIMIT = 20 * 1024 * 1024
+_CONTENT_LIMIT = 100 * 1024 * 1024
+_METADATA_LIMIT = 1024 * 1024
+_NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
+# https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
+_VERSION = re.compile(
+    r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChartArchive:
+    """A packaged chart: the bytes of its `.tgz`, those of its `.prov` if it has one, and what its Chart.yaml says."""
+
+    content: bytes
+    provenance: bytes | None
+    metadata: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The chart's name."""
+        return str(self.metadata["name"])
+
+    @property
+    def version(self) -> str:
+        """The chart's version."""
+        return str(self.metadata["version"])
+
+    @property
+    def tag(self) -> str:
+        """The version as a tag: registries do not allow `+`, and Helm writes `_` for it."""
+        return self.version.replace("+", "_")
+
+
+def read_archive(path: str) -> ChartArchive:
+    """Read a packaged chart, with the `.prov` that lies beside it.
+
+    :raises InvalidChart: if it is none.
+    """
+    content = _read_file(path)
+    prov = f"{path}.prov"
+    metadata = _metadata(path)
+    chart = ChartArchive(content, _read_file(prov) if os.path.exists(prov) else None, metadata)
+    if not _NAME.fullmatch(chart.name):
+        raise InvalidChart(f"{path}: {shorten(chart.name)} is no chart name that a registry can hold")
+    if not _VERSION.fullmatch(chart.version):
+        raise InvalidChart(f"{path}: its version {shorten(chart.version)} is no semantic version, which Helm demands")
+    return chart
+
+
+class ChartSource:
+    """A packaged chart as a source of an artifact, as `helm push` would have made it."""
+
+    def __init__(self, chart: ChartArchive) -> None:
+        layers = [(_media_types.HELM_CHART, chart.content)]
+        if chart.provenance is not None:
+            layers.append((_media_types.HELM_PROVENANCE, chart.provenance))
+        config = _json(_config(chart.metadata))
+        self._blobs = {_digest.hash_bytes(data): data for data in (config, *(data for _type, data in layers))}
+        document = {
+            "schemaVersion": 2,
+            "mediaType": _media_types.OCI_MANIFEST,
+            "config": _describe(_media_types.HELM_CONFIG, config),
+            "layers": [_describe(media_type, data) for media_type, data in layers],
+            "annotations": _annotations(chart.metadata),
+        }
+        self._manifest = _manifest.parse(_json(document))
+
+    def resolve(self, version: str) -> str:
+        """Return the digest of its manifest, under whatever name."""
+        return self._manifest.digest
+
+    def manifest(self, version: str) -> Manifest:
+        """Return its manifest."""
+        return self._manifest
+
+    def read_blob(self, blob: Descriptor, limit: int) -> bytes:
+        """Return its configuration, its archive or its provenance file."""
+        try:
+            return self._blobs[blob.digest]
+        except KeyError:
+            raise NotFound(f"the chart has no {blob.digest}") from None
+
+    def open_blob(self, blob: Descriptor, offset: int) -> MemoryStream:
+        """Return the same as a stream."""
+        return MemoryStream(self.read_blob(blob, blob.size), offset)
+
+
+class MemoryStream:
+    """Bytes that are there already, read like a stream."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self.start = start
+        self._data = memoryview(data)[start:]
+
+    def __enter__(self) -> MemoryStream:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        return None
+
+    def read(self, count: int) -> bytes:
+        """Read up to `count` bytes; no bytes mean the end."""
+        data, self._data = bytes(self._data[:count]), self._data[count:]
+        return data
+
+
+def describe(manifest: Manifest, config: bytes) -> _lock.Chart:
+    """Return what the lock says of a chart.
+
+    :param config: the content of the manifest's configuration, in which Helm keeps the Chart.yaml.
+    :raises InvalidChart: if it does not name the chart.
+    """
+    layer, provenance = manifest.chart_layer, manifest.provenance_layer
+    try:
+        fields = json.loads(config)
+        name, version = fields["name"], fields["version"]
+    except (ValueError, KeyError, TypeError):
+        name = version = None
+    if layer is None or not isinstance(name, str) or not isinstance(version, str):
+        raise InvalidChart(f"the manifest {manifest.digest} is no chart: its configuration names no chart and version")
+    return _lock.Chart(name, version, layer.digest, provenance.digest if provenance else None)
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_ARCHIVE_LIMIT + 1)
+    except OSError as error:
+        raise InvalidChart(f"the chart {path} cannot be read: {error.strerror}") from error
+    if len(data) > _ARCHIVE_LIMIT:
+        raise InvalidChart(f"{path} is larger than {_ARCHIVE_LIMIT} bytes: Helm takes no such chart")
+    return data
+
+
+def _metadata(path: str) -> dict[str, Any]:
+    """Read the Chart.yaml of a packaged chart."""
+    try:
+        with tarfile.open(path, "r|gz") as archive:
+            total = 0
+            for member in archive:
+                total += member.size
+                if total > _CONTENT_LIMIT:
+                    raise InvalidChart(f"{path} unpacks to more than {_CONTENT_LIMIT} bytes: Helm takes no such chart")
+                parts = member.name.split("/")
+                if member.isfile() and len(parts) == 2 and parts[1] == "Chart.yaml" and member.size <= _METADATA_LIMIT:
+                    file = archive.extractfile(member)
+                    return _parse_metadata(path, file.read() if file else b"")
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise InvalidChart(f"{path} is no packaged chart (.tgz): {error}") from error
+    raise InvalidChart(f"{path} is no packaged chart: it holds no Chart.yaml")
+
+
+def _parse_metadata(path: str, data: bytes) -> dict[str, Any]:
+    try:
+        metadata = yaml.load(data, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InvalidChart(f"{path}: its Chart.yaml cannot be read: {error}") from error
+    if not isinstance(metadata, dict) or not metadata.get("name") or not metadata.get("version"):
+        raise InvalidChart(f"{path}: its Chart.yaml names no chart and version")
+    return metadata
+
+
+def _config(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration that Helm stores: the Chart.yaml as JSON, name and version as text."""
+    return {**metadata, "name": str(metadata["name"]), "version": str(metadata["version"])}
+
+
+def _annotations(metadata: dict[str, Any]) -> dict[str, str]:
+    """Return the annotations that Helm writes, less the time: the same chart has the same digest on every host.
+
+    https://github.com/helm/helm/blob/v3.19.0/pkg/registry/chart.go
+    """
+    maintainers = [item for item in metadata.get("maintainers") or [] if isinstance(item, dict)]
+    authors = ", ".join(
+        f"{item.get('name')} ({item['email']})" if item.get("email") else str(item.get("name")) for item in maintainers
+    )
+    sources = metadata.get("sources") or [""]
+    values = {
+        "org.opencontainers.image.title": metadata["name"],
+        "org.opencontainers.image.version": metadata["version"],
+        "org.opencontainers.image.description": metadata.get("description"),
+        "org.opencontainers.image.url": metadata.get("home"),
+        "org.opencontainers.image.authors": authors,
+        "org.opencontainers.image.source": sources[0] if isinstance(sources, list) else sources,
+    }
+    return {name: str(value) for name, value in values.items() if value}
+
+
+def _describe(media_type: str, data: bytes) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": _digest.hash_bytes(data), "size": len(data)}
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    # Dates and the like are values that YAML has and JSON has not.
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=str).encode()

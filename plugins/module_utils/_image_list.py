@@ -1,0 +1,57 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Image lists: text files with one reference a line."""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.seahub.offline.plugins.module_utils import _reference
+from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidReference
+from ansible_collections.seahub.offline.plugins.module_utils._reference import Reference
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """A reference as it was written, what it means, and where it stands (for errors)."""
+
+    text: str
+    reference: Reference
+    where: str
+
+
+def read(path: str) -> list[Listed]:
+    """Read an image list.
+
+    Blank lines, `#` comments, on their own or after a reference, spaces, and line ends of either kind are as people
+    write them.
+
+    :raises InvalidReference: if the file cannot be read, or has lines that are no references; it names all of them.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidReference(f"the image list {path} cannot be read: {error}") from error
+    found = []
+    errors = []
+    for number, line in enumerate(lines, 1):
+        text = _without_comment(line)
+        if not text:
+            continue
+        try:
+            found.append(Listed(text, _reference.parse(text), f"{path}, line {number}"))
+        except InvalidReference as error:
+            errors.append(f"{path}, line {number}: {error}")
+    if errors:
+        raise InvalidReference("\n".join(errors))
+    return found
+
+
+def _without_comment(line: str) -> str:
+    return line.split("#", 1)[0].strip().strip("\"'").strip()
