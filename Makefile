@@ -73,7 +73,7 @@ molecule: $(STAMP)  ## Drive the roles on the hosts of the lab
 
 .PHONY: changelog
 changelog: $(STAMP)  ## Fold the changelog's fragments into a release of the version in galaxy.yml
-	antsibull-changelog release
+	antsibull-changelog release --reload-plugins --update-existing
 
 .PHONY: clean
 clean:  ## Take the lab down, and remove what the other targets have made
