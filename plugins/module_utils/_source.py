@@ -1,0 +1,129 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a tree can be read from: a folder, or a bundle that nobody has unpacked.
+
+Both say what they hold and give the bytes of a blob; what sends or describes a tree does not ask which it is.
+"""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO, Callable
+
+from ansible_collections.seahub.offline.plugins.module_utils import _archive, _inventory, _layout, _lock, _tar
+from ansible_collections.seahub.offline.plugins.module_utils._errors import NotInTree, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, Link, TagName
+from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+
+
+class Source:
+    """A tree to read from.
+
+    - path: of the folder or the file.
+    - kind: `tree` or `bundle`.
+    - lock: the references that it holds.
+    - inventory: what these references need, as far as it is there.
+    """
+
+    def __init__(
+        self, path: str, kind: str, lock: Lock, inventory: Inventory, open_blob: Callable[[str], BinaryIO]
+    ) -> None:
+        self.path = path
+        self.kind = kind
+        self.lock = lock
+        self.inventory = _inventory.select(inventory, lock)
+        self._open_blob = open_blob
+
+    def open_blob(self, digest: str, offset: int = 0) -> BinaryIO:
+        """Return a file that stands at a byte of a blob. What follows the blob in it is something else.
+
+        :raises NotInTree: if there is no such blob.
+        """
+        file = self._open_blob(digest)
+        file.seek(offset, os.SEEK_CUR)
+        return file
+
+    def require_complete(self) -> None:
+        """Make sure that everything is there that the references need.
+
+        :raises TreeError: naming what is missing.
+        """
+        gaps = _inventory.gaps(self.inventory, self.lock)
+        if gaps:
+            raise TreeError(
+                f"the {self.kind} {self.path} is not complete; save these references again: " + "; ".join(gaps[:20])
+            )
+
+
+def open_source(path: str) -> Source:
+    """Open a folder or a bundle.
+
+    :raises TreeError: if there is no tree at this path.
+    :raises InvalidArchive: if it is a file but no bundle, or a damaged one.
+    :raises InvalidLock: if its lock cannot be read.
+    """
+    if os.path.isdir(path):
+        return _open_folder(path)
+    if os.path.isfile(path):
+        return _open_bundle(path)
+    raise TreeError(
+        f"there is neither a tree nor a bundle at {path}: give the folder or the .tar that the build host made"
+    )
+
+
+def _open_folder(path: str) -> Source:
+    if not os.path.isfile(os.path.join(path, _lock.FILE)):
+        raise TreeError(f"the folder {path} is no tree: it has no {_lock.FILE}; save images or charts into it first")
+    tree = Tree(path)
+    return Source(path, "tree", _lock.read(tree), _inventory.scan(tree), tree.open_blob)
+
+
+def _open_bundle(path: str) -> Source:
+    try:
+        index = _Index(path)
+    except TreeError as error:
+        raise _tar.InvalidArchive(f"{path} is no bundle: {error}") from error
+    return Source(path, "bundle", index.lock, index.inventory, index.open_blob)
+
+
+class _Index:
+    """Where in a bundle each blob begins; reading it costs a look at each header, whatever the size."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._positions: dict[str, int] = {}
+        blobs: dict[str, int] = {}
+        links: dict[str, set[Link]] = {"layer": set(), "manifest": set()}
+        tags: dict[TagName, str] = {}
+        lock: bytes | None = None
+        with open(path, "rb") as file:
+            for member in _tar.Reader(file):
+                item = _archive.item_of(member)
+                if item.kind == "lock":
+                    lock = _archive.read_lock(member)
+                elif item.kind == "blob":
+                    blobs[item.digest] = member.size
+                    self._positions[item.digest] = member.position
+                elif item.kind == "tag":
+                    tags[item.repository, item.tag] = _archive.read_tag(member)
+                elif item.kind in links:
+                    links[item.kind].add((item.repository, item.digest))
+        if lock is None:
+            raise _tar.InvalidArchive(f"it has no {_layout.LOCK}")
+        self.lock = _lock.load(lock, f"the lock in {path}")
+        self.inventory = Inventory(
+            blobs=blobs, layers=frozenset(links["layer"]), manifests=frozenset(links["manifest"]), tags=tags
+        )
+
+    def open_blob(self, digest: str) -> BinaryIO:
+        if digest not in self._positions:
+            raise NotInTree(f"the blob {digest} is not in the bundle {self._path}")
+        file = open(self._path, "rb", buffering=0)  # noqa: SIM115  the caller closes it
+        file.seek(self._positions[digest])
+        return file
