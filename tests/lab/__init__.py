@@ -1,4 +1,4 @@
 # Copyright (c) 2026, seahub.offline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real place to run the collection in: an upstream registry and air-gapped hosts, made from Debian's packages and PyPI."""
+"""A real place to run the collection in: an upstream registry and air-gapped hosts, of Debian's packages and PyPI's."""

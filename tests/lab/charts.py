@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -14,12 +15,13 @@ from pathlib import Path
 
 from .commands import kept, run, say
 from .helm import helm
+from .images import Built
 from .packages import from_pypi
 from .settings import HELM_3, HELM_LEGACY, HELM_PACKAGES, Settings, recipe_key
 from .upstream import Part, Upstream
 
 SIGNER = "seahub.offline lab <lab@example.invalid>"
-UPSTREAM_PATH = "charts"
+UPSTREAM_PATH = "helm-charts"
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def local_file(settings: Settings, chart: Chart) -> Path:
 
 def reference(part: Part, chart: Chart) -> str:
     """By which name `helm pull` knows a pushed chart."""
-    return f"oci://{part.address}/{UPSTREAM_PATH}/{chart.name}:{chart.tag}"
+    return f"oci://{part.address}/{UPSTREAM_PATH}/{chart.name}:{chart.version}"
 
 
 def prepare(settings: Settings) -> None:
@@ -82,11 +84,9 @@ def prepare(settings: Settings) -> None:
 
     They are kept in the cache: packing or signing one again would make another file.
     """
-    key = recipe_key(CHARTS, SIGNER, HELM_PACKAGES[HELM_3])
+    key = recipe_key(CHARTS, SIGNER, HELM_PACKAGES[HELM_3], HELM_PACKAGES[HELM_LEGACY])
     made = kept(settings.cache / "charts" / key, lambda unfinished: _package_all(settings, unfinished))
-    settings.charts.mkdir(parents=True, exist_ok=True)
-    for file in made.iterdir():
-        shutil.copy2(file, settings.charts / file.name)
+    shutil.copytree(made, settings.charts, dirs_exist_ok=True)
 
 
 def push(settings: Settings, upstream: Upstream) -> None:
@@ -107,17 +107,22 @@ def push(settings: Settings, upstream: Upstream) -> None:
 
 
 def _push_legacy(settings: Settings, upstream: Upstream, chart: Chart) -> None:
-    """What helm stored before its registry support was finished: a layer of type application/tar+gzip."""
-    program = helm(settings, HELM_LEGACY)
-    name = f"{upstream.open.address}/{UPSTREAM_PATH}/{chart.name}:{chart.tag}"
-    with tempfile.TemporaryDirectory() as home:
-        env = {
-            **_environment(home),
-            "HELM_EXPERIMENTAL_OCI": "1",
-            "SSL_CERT_FILE": str(upstream.certificates.ca),  # this helm has no option for it
-        }
-        run([program, "chart", "save", local_file(settings, chart), name], env=env)
-        run([program, "chart", "push", name], env=env)
+    """Store what the old helm made; its own push takes every registry at a loopback address for one without TLS."""
+    layout = _layout(settings.charts, chart)
+    (listed,) = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = _stored(layout, listed)
+    document = json.loads(manifest.data)
+    blobs = [_stored(layout, descriptor) for descriptor in (document["config"], *document["layers"])]
+    upstream.client(upstream.open).push(f"{UPSTREAM_PATH}/{chart.name}", chart.tag, blobs, [manifest])
+
+
+def _stored(layout: Path, descriptor: dict[str, str]) -> Built:
+    data = (layout / "blobs" / descriptor["digest"].replace(":", "/")).read_bytes()
+    return Built(data, descriptor["mediaType"])
+
+
+def _layout(directory: Path, chart: Chart) -> Path:
+    return directory / f"{chart.name}-{chart.version}.oci"
 
 
 def _package_all(settings: Settings, directory: Path) -> None:
@@ -128,11 +133,22 @@ def _package_all(settings: Settings, directory: Path) -> None:
         keyring = _make_keyring(Path(home), directory)
         for chart in CHARTS:
             source = _source(settings, chart, Path(scratch) / chart.file, env)
-            command = [helm(settings, HELM_3), "package", source, "--version", chart.version, "--destination", directory]
-            if chart.signed:
-                command += ["--sign", "--key", SIGNER, "--keyring", keyring]
-            run(command, env=env)
+            sign = ("--sign", "--key", SIGNER, "--keyring", keyring) if chart.signed else ()
+            destination = ("--version", chart.version, "--destination", directory)
+            run([helm(settings, HELM_3), "package", source, *destination, *sign], env=env)
+            if chart.legacy:
+                _save_legacy(settings, chart, directory, env)
         run(["gpgconf", "--kill", "all"], env=env)
+
+
+def _save_legacy(settings: Settings, chart: Chart, directory: Path, env: dict[str, str]) -> None:
+    """What helm stored before its registry support was finished: a layer of type application/tar+gzip."""
+    name = f"{UPSTREAM_PATH}/{chart.name}:{chart.tag}"
+    run(
+        [helm(settings, HELM_LEGACY), "chart", "save", directory / chart.file, name],
+        env={**env, "HELM_EXPERIMENTAL_OCI": "1"},
+    )
+    shutil.copytree(Path(env["HOME"]) / ".cache/helm/registry/cache", _layout(directory, chart))
 
 
 def _source(settings: Settings, chart: Chart, directory: Path, env: dict[str, str]) -> Path:

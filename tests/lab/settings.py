@@ -59,7 +59,7 @@ def cache_directory() -> Path:
 
 
 def recipe_key(*parts: object) -> str:
-    """A short name for a recipe: another recipe has another name, so a cache never answers with what was made differently."""
+    """A short name for a recipe: what is made differently has another name in the cache."""
     return hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()[:16]
 
 

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import socket
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import requests
 
 from . import certificates
 from .commands import LabError, kept, say
-from .images import Built, BuiltImage
+from .images import Built
 from .packages import Archive, unpacked
 from .processes import Daemon
 from .settings import OPEN_PORT, PRIVATE_PORT, PRIVATE_USER, Settings
@@ -164,14 +165,13 @@ class Client:
         except requests.ConnectionError:
             return False
 
-    def push(self, built: BuiltImage) -> None:
-        """Store an image: blobs, then manifests by digest, then the tag."""
-        repository = built.image.repository
-        for blob in built.blobs:
+    def push(self, repository: str, tag: str, blobs: Iterable[Built], manifests: Sequence[Built]) -> None:
+        """Store blobs, then manifests by digest, then the tag, which names the last of the manifests."""
+        for blob in blobs:
             self._push_blob(repository, blob)
-        for manifest in built.manifests:
+        for manifest in manifests:
             self._push_manifest(repository, manifest.digest, manifest)
-        self._push_manifest(repository, built.image.tag, built.manifests[-1])
+        self._push_manifest(repository, tag, manifests[-1])
 
     def digest(self, repository: str, tag: str, media_type: str) -> str:
         """What a tag resolves to."""
@@ -235,5 +235,6 @@ def _require_free(part: Part) -> None:
             probe.bind(("127.0.0.1", part.port))
         except OSError as error:
             raise LabError(
-                f"port {part.port} of the loopback address is taken, {part.daemon.name} needs it: is the lab of another checkout up?"
+                f"port {part.port} of the loopback address is taken, {part.daemon.name} needs it: "
+                "is the lab of another checkout up?"
             ) from error
