@@ -1,0 +1,213 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The clients that pull from the registry on a run host, used as a person would use them.
+
+Nothing here weakens TLS: what a client pulls, it pulls because the host trusts the registry.
+"""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from http.client import HTTPException
+from typing import Any
+
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _platform, _tls
+from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
+
+_SAID_LIMIT = 300
+# What a task finds is often less than what a person at a terminal finds.
+_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
+_DIGEST_LINE = re.compile(r"^Digest:\s*(\S+)\s*$", re.MULTILINE)
+
+
+class ClientError(SeahubError):
+    """A client that is not there, or does not get what it asks for."""
+
+
+def find(binary: str) -> str:
+    """Return the path of a client.
+
+    :raises ClientError: if it is not on this host.
+    """
+    found = shutil.which(binary) or shutil.which(binary, path=_FOLDERS)
+    if found is None:
+        raise ClientError(
+            f"{binary} is not on this host: install it, name the right program, or leave it out of the clients"
+        )
+    return found
+
+
+class Docker:
+    """The docker command line client."""
+
+    def __init__(self, binary: str, timeout: float) -> None:
+        self._binary = find(binary)
+        self._timeout = timeout
+
+    def platform(self) -> Platform:
+        """Return the platform for which the engine pulls unless told otherwise."""
+        words = self._must("version", "--format", "{{.Server.Os}} {{.Server.Arch}}").split()
+        return _platform.normalise(*words)
+
+    def distrust(self, domain: str, port: int) -> str | None:
+        """Return why the engine would not verify the registry's certificate, or None if it does.
+
+        `insecure-registries` holds names and networks; the network of the loopback addresses is always among them.
+        """
+        config: dict[str, Any] = json.loads(self._must("info", "--format", "{{json .RegistryConfig}}")) or {}
+        named = (config.get("IndexConfigs") or {}).get(f"{domain}:{port}") or {}
+        networks = [ipaddress.ip_network(text) for text in config.get("InsecureRegistryCIDRs") or []]
+        addresses = [ipaddress.ip_address(text) for text in _addresses(domain, port)]
+        if named.get("Secure", True) and not any(address in net for address in addresses for net in networks):
+            return None
+        return (
+            f"docker does not verify the certificate of {domain}:{port} on this host, so a pull would prove little: "
+            "take it out of insecure-registries in /etc/docker/daemon.json, and let the name lead to no loopback address"
+        )
+
+    def pull(self, reference: str, platform: str | None) -> str | None:
+        """Pull an image.
+
+        :returns: the digest that docker says it has pulled.
+        """
+        said = self._must("pull", *(("--platform", platform) if platform else ()), reference)
+        match = _DIGEST_LINE.search(said)
+        return match.group(1) if match else None
+
+    def image(self, name: str) -> str | None:
+        """Return the ID of the image of this name, or None."""
+        done = _call([self._binary, "image", "inspect", "--format", "{{.Id}}", name], self._timeout)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def tag(self, image: str, name: str) -> None:
+        """Give an image a name."""
+        self._must("image", "tag", image, name)
+
+    def remove(self, name: str) -> None:
+        """Take a name away from an image, and remove the image with its last name."""
+        self._must("image", "rm", name)
+
+    def _must(self, *arguments: str) -> str:
+        done = _call([self._binary, *arguments], self._timeout)
+        if done.returncode != 0:
+            raise ClientError(said(done))
+        return done.stdout
+
+
+class Helm:
+    """One helm command line client, of version 3.8 or later."""
+
+    def __init__(self, binary: str, timeout: float) -> None:
+        self._binary = find(binary)
+        self._timeout = timeout
+
+    def pull(self, reference: str, version: str | None, provenance: bool, folder: str) -> str | None:
+        """Pull a chart into a folder, with nothing of the user's own helm settings.
+
+        :returns: the digest of the manifest, where this helm tells it.
+        """
+        with tempfile.TemporaryDirectory(prefix="seahub-helm-") as home:
+            options = ["--destination", folder]
+            options += ["--version", version] if version else []
+            options += ["--prov"] if provenance else []
+            done = _call([self._binary, "pull", reference, *options], self._timeout, _helm_environment(home))
+        if done.returncode != 0:
+            raise ClientError(said(done))
+        match = _DIGEST_LINE.search(done.stdout + "\n" + done.stderr)
+        return match.group(1) if match else None
+
+
+class Https:
+    """The registry's own interface, spoken with the standard library: for artifacts that no client knows."""
+
+    def __init__(self, domain: str, port: int, timeout: float) -> None:
+        self._connection = _tls.Connection(domain, port, _tls.context(), timeout=timeout)
+
+    def __enter__(self) -> Https:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def has(self, path: str, digest: str, media_type: str) -> bool:
+        """Fetch content and hash it.
+
+        :returns: whether the registry has it.
+        :raises ClientError: if what it gives is not what the digest names.
+        """
+        try:
+            self._connection.request("GET", path, headers={"Accept": media_type})
+            response = self._connection.getresponse()
+            hash_object = _digest.hasher(digest)
+            for data in iter(lambda: response.read(_digest.CHUNK), b""):
+                hash_object.update(data)
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            raise ClientError(f"{path}: {error}") from error
+        if response.status == 404:
+            return False
+        if response.status != 200:
+            raise ClientError(f"{path}: the registry answers with HTTP {response.status}")
+        found = _digest.finish(digest, hash_object)
+        if found != digest:
+            raise ClientError(f"{path}: the registry gives {found} instead")
+        return True
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a program has said about its failure, in few words: its last lines."""
+    text = done.stderr.strip() or done.stdout.strip() or f"it ended with {done.returncode} and said nothing"
+    text = " ".join(text.split()).replace("Error response from daemon: ", "")
+    return text if len(text) <= _SAID_LIMIT else "..." + text[-_SAID_LIMIT:]
+
+
+def _helm_environment(home: str) -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HELM_")}
+    # Helm before 3.8 does nothing with registries unless told that this is all right.
+    environment["HELM_EXPERIMENTAL_OCI"] = "1"
+    for name in ("CACHE", "CONFIG", "DATA"):
+        environment[f"HELM_{name}_HOME"] = os.path.join(home, name.lower())
+    return environment
+
+
+def _addresses(domain: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(domain, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ClientError(
+            f"this host does not know the address of {domain} ({error.strerror}): the role client writes it to /etc/hosts"
+        ) from error
+    return [str(item[4][0]).partition("%")[0] for item in found]
+
+
+def _call(
+    command: list[str], timeout: float, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ClientError(f"{os.path.basename(command[0])} had not finished after {timeout:.0f} s") from None
+    except OSError as error:
+        raise ClientError(f"{command[0]} cannot be run: {error.strerror}") from error

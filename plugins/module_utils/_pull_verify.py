@@ -1,0 +1,277 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Proves that a host can pull what the lock of a tree lists, and that it gets exactly that.
+
+Each pull makes one cell: a reference, a client, the digest that the lock names and the one that arrived. A cell that is
+not right is an ordinary result here. What a pull has brought to the host is removed again; what was there before stays,
+and a name that led to another image before leads to it again.
+"""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import glob
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, Iterator
+
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _media_types
+from ansible_collections.seahub.offline.plugins.module_utils._clients import ClientError, Docker, Helm, Https
+from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry
+from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
+
+HTTPS = "https"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to pull from, and with what."""
+
+    domain: str
+    port: int
+    docker: str
+    helm: tuple[str, ...]
+    timeout: float
+    parallel: int
+
+    @property
+    def registry(self) -> str:
+        """What a reference begins with."""
+        return f"{self.domain}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One thing to be pulled with one client."""
+
+    entry: Entry
+    client: str
+    repository: str
+    platform: str | None = None
+
+    def reference(self, registry: str) -> str:
+        """Return the full name, as one writes it for this client."""
+        scheme = "oci://" if self.entry.kind == "chart" else ""
+        version = f":{self.entry.tag}" if self.entry.tag else f"@{self.entry.digest}"
+        return f"{scheme}{registry}/{self.repository}{version}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What came of one pull. `ok` is None where nothing was tried."""
+
+    reference: str
+    client: str
+    platform: str | None
+    expected: str
+    actual: str | None
+    ok: bool | None
+    error: str
+    seconds: float
+    was_present: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """Docker on this host, or why nothing can be proved with it."""
+
+    docker: Docker
+    platform: Platform
+    distrust: str | None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    actual: str | None
+    error: str = ""
+    was_present: bool = False
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the host had before a pull: the image of that name, and that of name and digest."""
+
+    named: str | None
+    by_digest: str | None
+
+
+def pulls(entry: Entry, settings: Settings) -> list[Pull]:
+    """Return every pull that proves one entry of the lock.
+
+    An image is pulled for each platform that the tree holds, under each of its names.
+    """
+    clients = {"image": (settings.docker,), "chart": settings.helm}.get(entry.kind, (HTTPS,))
+    platforms = entry.platforms if entry.kind == "image" and entry.platforms else (None,)
+    return [
+        Pull(entry, client, repository, platform)
+        for client in clients
+        for platform in platforms
+        for repository in (entry.name, *entry.aliases)
+    ]
+
+
+def planned(entries: list[Entry], settings: Settings) -> list[Cell]:
+    """Return the cells of all pulls without trying any."""
+    return [_cell(pull, settings, _Outcome(None), None, 0.0) for entry in entries for pull in pulls(entry, settings)]
+
+
+def verify(entries: list[Entry], settings: Settings) -> list[Cell]:
+    """Pull everything, a few at a time, and compare it with the lock."""
+    images = any(entry.kind == "image" for entry in entries)
+    engine = _engine(settings) if images else None
+    # One repository is pulled by one worker: docker takes digests away from a repository with its last tag, which
+    # another worker could be looking at.
+    by_name: dict[str, list[Pull]] = {}
+    for entry in entries:
+        by_name.setdefault(entry.name, []).extend(pulls(entry, settings))
+    with concurrent.futures.ThreadPoolExecutor(max_workers=settings.parallel) as pool:
+        groups = list(pool.map(lambda group: [_verify(pull, settings, engine) for pull in group], by_name.values()))
+    return sorted(
+        (cell for group in groups for cell in group),
+        key=lambda cell: (cell.reference, cell.client, cell.platform or ""),
+    )
+
+
+def _engine(settings: Settings) -> _Engine | str:
+    try:
+        docker = Docker(settings.docker, settings.timeout)
+        return _Engine(docker, docker.platform(), docker.distrust(settings.domain, settings.port))
+    except ClientError as error:
+        return str(error)
+
+
+def _verify(pull: Pull, settings: Settings, engine: _Engine | str | None) -> Cell:
+    start = time.monotonic()
+    try:
+        if pull.entry.kind == "image":
+            outcome = _pull_image(pull, settings, engine)
+        elif pull.entry.kind == "chart":
+            outcome = _pull_chart(pull, settings)
+        else:
+            outcome = _fetch(pull, settings)
+    except (ClientError, OSError) as error:
+        outcome = _Outcome(None, str(error))
+    return _cell(pull, settings, outcome, _is_right(pull.entry, outcome), time.monotonic() - start)
+
+
+def _is_right(entry: Entry, outcome: _Outcome) -> bool:
+    return not outcome.error and outcome.actual == entry.digest
+
+
+def _cell(pull: Pull, settings: Settings, outcome: _Outcome, ok: bool | None, seconds: float) -> Cell:
+    error = outcome.error
+    if ok is False and not error:
+        error = f"{pull.client} got {outcome.actual or 'no digest'}, but the lock says {pull.entry.digest}"
+    return Cell(
+        reference=pull.reference(settings.registry),
+        client=pull.client,
+        platform=pull.platform,
+        expected=pull.entry.digest,
+        actual=outcome.actual,
+        ok=ok,
+        error=error,
+        seconds=round(seconds, 2),
+        was_present=outcome.was_present,
+    )
+
+
+# Images
+
+
+def _pull_image(pull: Pull, settings: Settings, engine: _Engine | str | None) -> _Outcome:
+    if not isinstance(engine, _Engine):
+        return _Outcome(None, engine or "")
+    if engine.distrust:
+        return _Outcome(None, engine.distrust)
+    docker, reference = engine.docker, pull.reference(settings.registry)
+    by_digest = f"{settings.registry}/{pull.repository}@{pull.entry.digest}"
+    with _restored(docker, reference, by_digest) as before:
+        actual = docker.pull(reference, _platform_option(pull, engine.platform))
+        error = ""
+        if actual == pull.entry.digest and docker.image(by_digest) is None:
+            error = f"docker says that it has pulled {actual}, but has no {by_digest} afterwards"
+        return _Outcome(actual, error, was_present=before.named is not None)
+
+
+def _platform_option(pull: Pull, own: Platform) -> str | None:
+    """Name the platform only where docker would not choose it by itself: that is how people pull."""
+    if pull.platform is None or (len(pull.entry.platforms) == 1 and pull.platform == str(own)):
+        return None
+    return pull.platform
+
+
+@contextlib.contextmanager
+def _restored(docker: Docker, reference: str, by_digest: str) -> Iterator[_Before]:
+    """Leave the host's images afterwards as they are now, however the pull ends."""
+    before = _Before(docker.image(reference), docker.image(by_digest))
+    try:
+        yield before
+    finally:
+        if before.named is None:
+            _remove(docker, reference)
+        elif docker.image(reference) != before.named:
+            docker.tag(before.named, reference)
+        if before.by_digest is None:
+            _remove(docker, by_digest)
+
+
+def _remove(docker: Docker, name: str) -> None:
+    if docker.image(name) is not None:
+        docker.remove(name)
+
+
+# Charts
+
+
+def _pull_chart(pull: Pull, settings: Settings) -> _Outcome:
+    entry, chart = pull.entry, pull.entry.chart
+    if chart is None:
+        return _Outcome(None, "the lock does not say what the chart's archive is: save the chart again")
+    # Helm wants the version as the chart says it, and writes "+" as "_" in the tag itself.
+    version = entry.tag.replace("_", "+") if entry.tag else None
+    reference = f"oci://{settings.registry}/{pull.repository}" + ("" if version else f"@{entry.digest}")
+    with tempfile.TemporaryDirectory(prefix="seahub-pull-") as folder:
+        told = Helm(pull.client, settings.timeout).pull(reference, version, chart.provenance is not None, folder)
+        wrong = _wrong_file(folder, "*.tgz", chart.content)
+        if chart.provenance and not wrong:
+            wrong = _wrong_file(folder, "*.prov", chart.provenance)
+    # A helm that does not tell the manifest's digest has still brought the very archive that the manifest names.
+    return _Outcome(told or (None if wrong else entry.digest), wrong)
+
+
+def _wrong_file(folder: str, pattern: str, expected: str) -> str:
+    found = glob.glob(os.path.join(glob.escape(folder), pattern))
+    if len(found) != 1:
+        return f"helm left {len(found)} files {pattern} instead of one"
+    actual = _digest.hash_file(found[0])
+    return "" if actual == expected else f"{os.path.basename(found[0])} is {actual}, but the lock says {expected}"
+
+
+# Other artifacts
+
+
+def _fetch(pull: Pull, settings: Settings) -> _Outcome:
+    entry = pull.entry
+    base = f"/v2/{pull.repository}"
+    with Https(settings.domain, settings.port, settings.timeout) as registry:
+        if not registry.has(f"{base}/manifests/{entry.tag or entry.digest}", entry.digest, entry.media_type):
+            return _Outcome(None, "the registry does not have it")
+        # The lock lists blobs and manifests in one: what is no blob has to be a manifest.
+        for digest in sorted(set(entry.blobs) - {entry.digest}):
+            if not registry.has(f"{base}/blobs/{digest}", digest, "*/*") and not registry.has(
+                f"{base}/manifests/{digest}", digest, _media_types.ACCEPT
+            ):
+                return _Outcome(entry.digest, f"the registry does not have {digest}")
+    return _Outcome(entry.digest)

@@ -1,0 +1,161 @@
+#!/usr/bin/python
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lets the operating system trust a CA."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ca_trust
+short_description: A CA in the trust store of the operating system
+version_added: 0.1.0
+author: seahub.offline contributors (!UNKNOWN)
+description:
+  - Adds a CA certificate to those that the operating system trusts, or takes it away, by the system's own means.
+  - Knows the Debian and RHEL families, SUSE, Arch and Alpine, by what is on the host.
+  - Afterwards the system's bundle is read. The task fails if the certificate is not in it, or still in it.
+  - Needs nothing but Python and the system's own package C(ca-certificates) on the host.
+extends_documentation_fragment:
+  - seahub.offline._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  name:
+    description: What the certificate is called in the trust store; the name of its file, without the ending.
+    type: str
+    default: seahub
+  content:
+    description: The CA certificate in PEM form. There has to be exactly one.
+    type: str
+  path:
+    description: The file on the host with the CA certificate, instead of O(content).
+    type: path
+  state:
+    description: Whether the CA is trusted.
+    type: str
+    choices: [present, absent]
+    default: present
+notes:
+  - Programs that are running have read the trust store when they started. Docker reads
+    C(/etc/docker/certs.d/<host:port>/ca.crt) at once, and the system's trust store only after a restart.
+"""
+
+EXAMPLES = r"""
+---
+- name: Trust the registry's CA
+  seahub.offline.ca_trust:
+    name: sea.hub
+    content: "{{ lookup('ansible.builtin.file', '/srv/seahub/pki/ca.crt') }}"
+
+- name: Trust it no longer
+  seahub.offline.ca_trust:
+    name: sea.hub
+    state: absent
+"""
+
+RETURN = r"""
+file:
+  description: The file of the certificate in the trust store.
+  returned: success
+  type: str
+  sample: /usr/local/share/ca-certificates/sea.hub.crt
+bundle:
+  description: The system's bundle, which has the certificate now, or has it no longer.
+  returned: success
+  type: str
+  sample: /etc/ssl/certs/ca-certificates.crt
+family:
+  description: The family of systems whose trust store was found.
+  returned: success
+  type: str
+  sample: RHEL
+reason:
+  description: Why the store was changed, as a sentence. Empty when it was not.
+  returned: success
+  type: str
+  sample: /usr/local/share/ca-certificates/sea.hub.crt is not there
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.seahub.offline.plugins.module_utils import _ca_trust
+from ansible_collections.seahub.offline.plugins.module_utils._ca_trust import Anchor
+from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+
+
+def present(anchor: Anchor, text: str, where: str, check_mode: bool) -> str | None:
+    """Let the host trust the CA; return why something was (or would be) changed."""
+    certificate = _ca_trust.one_certificate(text, where)
+    reason = anchor.reason_to_add(text, certificate)
+    if reason and not check_mode:
+        anchor.add(text, certificate)
+    return reason
+
+
+def absent(anchor: Anchor, check_mode: bool) -> str | None:
+    """Take the CA away; return why something was (or would be) changed."""
+    if anchor.text() is None:
+        return None
+    if not check_mode:
+        anchor.remove()
+    return f"{anchor.path} is there"
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Do what the options say, and return the result."""
+    params = module.params
+    store = _ca_trust.detect()
+    anchor = Anchor(store, params["name"])
+    before = anchor.text() or ""
+    after = ""
+    if params["state"] == "present":
+        after, where = params["content"], "the option content"
+        if params["path"]:
+            where = params["path"]
+            with open(where, encoding="utf-8", errors="replace") as file:
+                after = file.read()
+        # Templates and lookups drop the last newline; a bundle needs it between two certificates.
+        after = after.rstrip() + "\n"
+        reason = present(anchor, after, where, module.check_mode)
+    else:
+        reason = absent(anchor, module.check_mode)
+    return {
+        "changed": reason is not None,
+        "file": anchor.path,
+        "bundle": anchor.bundle,
+        "family": store.family,
+        "reason": reason or "",
+        "diff": {"before_header": anchor.path, "after_header": anchor.path, "before": before, "after": after},
+    }
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "default": "seahub"},
+            "content": {"type": "str"},
+            "path": {"type": "path"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        mutually_exclusive=[("content", "path")],
+        required_if=[("state", "present", ("content", "path"), True)],
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except (SeahubError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
