@@ -27,8 +27,8 @@ class Certificates:
 
     @property
     def ca(self) -> Path:
-        """The CA's certificate: what a client has to trust."""
-        return self.directory / "ca.crt"
+        """The CA's certificate: what a client has to trust. Alone in its folder, as clients take whole folders."""
+        return self.directory / "ca" / "ca.crt"
 
     @property
     def server(self) -> Path:
@@ -43,8 +43,8 @@ class Certificates:
 
 def make(directory: Path) -> None:
     """Make the files of `Certificates` for this machine's loopback address; the CA's key is not kept."""
-    directory.mkdir(parents=True)
     files = Certificates(directory)
+    files.ca.parent.mkdir(parents=True)
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("seahub.offline lab CA")
     ca = (

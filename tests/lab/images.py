@@ -364,14 +364,14 @@ def _packaged(deb: Path) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
         subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as unpack,
         tarfile.open(fileobj=unpack.stdout, mode="r|") as archive,
     ):
-            for member in archive:
-                if member.name == "." or f"{member.name}/".startswith(UNWANTED):
-                    continue
-                content = archive.extractfile(member) if member.isreg() else None
-                member.name = member.name.removeprefix("./")
-                if member.islnk():
-                    member.linkname = member.linkname.removeprefix("./")
-                yield member, content.read() if content else b""
+        for member in archive:
+            if member.name == "." or f"{member.name}/".startswith(UNWANTED):
+                continue
+            content = archive.extractfile(member) if member.isreg() else None
+            member.name = member.name.removeprefix("./")
+            if member.islnk():
+                member.linkname = member.linkname.removeprefix("./")
+            yield member, content.read() if content else b""
     if unpack.returncode != 0:
         raise LabError(f"dpkg-deb cannot read {deb}; remove it and try again")
 
