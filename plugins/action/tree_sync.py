@@ -1,0 +1,168 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's part of `seahub.offline.tree_sync`: compares, packs and sends."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from ansible import constants as C  # noqa: N812  as everywhere in Ansible
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.seahub.offline.plugins.module_utils import _sync
+from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
+from ansible_collections.seahub.offline.plugins.module_utils._sync import Plan, Target
+from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay, size
+
+LARGEST_PORTION = 128 * 1024 * 1024
+SMALLEST_PORTION = 8 * 1024 * 1024
+PORTION_SECONDS = 10
+
+display = Display()
+
+
+class Pace:
+    """Chooses the size of portions so that each takes some seconds: there is progress to show on any line, little is
+    lost with the one under way, and each pays for starting Python on the host.
+    """
+
+    def __init__(self) -> None:
+        self._size = 2 * SMALLEST_PORTION
+        self._begin = time.monotonic()
+
+    def next_size(self) -> int:
+        """Return the size in bytes for the portion that begins now."""
+        self._begin = time.monotonic()
+        return self._size
+
+    def sent(self, count: int) -> None:
+        """Take note that the portion is done and how many bytes it had."""
+        rate = count / max(time.monotonic() - self._begin, 0.01)
+        self._size = int(min(max(rate * PORTION_SECONDS, SMALLEST_PORTION), LARGEST_PORTION))
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller; the module of the same name is its part on the target host."""
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Bring the tree to the host."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(
+            {"source": {"type": "str", "required": True}, "dest": {"type": "path", "required": True}}
+        )
+        self._task_vars = task_vars or {}
+        self._facts: dict[str, Any] = {}
+        self._dest = self._remote_expand_user(arguments["dest"])
+        self._source = self._loader.path_dwim(os.path.expandvars(arguments["source"]))
+        try:
+            result.update(self._synchronise())
+        except SeahubError as error:
+            raise AnsibleActionFail(str(error)) from error
+        except OSError as error:
+            raise AnsibleActionFail(f"{self._source} on the controller cannot be sent: {error}") from error
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _synchronise(self) -> dict[str, Any]:
+        source = open_source(self._source)
+        source.require_complete()
+        if self._connection._shell.tmpdir is None:
+            self._make_tmp_path()
+        target = _sync.load_target(self._on_host("describe", _staging=self._connection._shell.tmpdir))
+        plan = _sync.compare(source, target)
+        if plan.changed and not self._task.check_mode:
+            self._send(source, target, plan)
+        return self._result(plan)
+
+    def _send(self, source: Source, target: Target, plan: Plan) -> None:
+        _sync.require_room(plan, target, LARGEST_PORTION)
+        pace, progress = Pace(), self._progress()
+        done = blobs = 0
+        with self._staged() as put:
+            for portion in _sync.portions(plan.blobs, pace.next_size):
+                put(functools.partial(_sync.write_portion, source, portion))
+                done += sum(piece.length for piece in portion)
+                blobs += sum(piece.offset + piece.length == piece.size for piece in portion)
+                pace.sent(sum(piece.length for piece in portion))
+                progress(Progress("sending", done, plan.size, blobs, len(plan.blobs), "blobs"))
+            put(functools.partial(_sync.write_links, source, plan))
+
+    @contextlib.contextmanager
+    def _staged(self) -> Iterator[Callable[[Callable[[BinaryIO], None]], None]]:
+        # Put where Ansible puts its own files: the one folder there that the connection's user can write and, after
+        # _fixup_perms2, the become user can read. From there the module takes it into the tree.
+        tmpdir = self._connection._shell.tmpdir
+        remote = self._connection._shell.join_path(tmpdir, "portion.tar")
+        descriptor, local = tempfile.mkstemp(dir=C.DEFAULT_LOCAL_TMP, suffix=".tar")
+        os.close(descriptor)
+
+        def put(write: Callable[[BinaryIO], None]) -> None:
+            with open(local, "wb") as file:
+                write(file)
+            self._transfer_file(local, remote)
+            self._fixup_perms2((tmpdir, remote))
+            self._on_host("receive", _portion=remote)
+
+        try:
+            yield put
+        finally:
+            os.unlink(local)
+
+    def _on_host(self, step: str, **arguments: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._execute_module(
+            module_name="seahub.offline.tree_sync",
+            module_args={"source": self._source, "dest": self._dest, "_step": step, **arguments},
+            task_vars=self._task_vars,
+        )
+        if answer.get("failed"):
+            message = answer.get("msg", "the module failed on the host")
+            raise AnsibleActionFail(f"{self._source} -> {self._dest}: {message}", result=answer)
+        # The interpreter that was discovered on the host: the next task need not look for it again.
+        self._facts = answer.get("ansible_facts", self._facts)
+        return answer
+
+    def _progress(self) -> Callable[[Progress], None]:
+        if self._task.no_log:
+            return lambda progress: None
+        return ProgressDisplay(self._task_vars.get("inventory_hostname", self._dest), display.display)
+
+    def _result(self, plan: Plan) -> dict[str, Any]:
+        tags = {":".join(name): digest for name, digest in sorted(plan.links.tags.items())}
+        moved = {":".join(name): digest for name, digest in sorted(plan.moved.items())}
+        result: dict[str, Any] = {
+            "changed": plan.changed,
+            "dest": self._dest,
+            "sent_bytes": plan.size,
+            "sent_blobs": len(plan.blobs),
+            "present_blobs": plan.present,
+            "tags": list(tags),
+            "moved_tags": moved,
+        }
+        if self._facts:
+            result["ansible_facts"] = self._facts
+        if self._task.check_mode and plan.changed:
+            result["msg"] = f"would send {len(plan.blobs)} blobs ({size(plan.size)}) and set {len(tags)} tags"
+        if self._task.diff:
+            result["diff"] = {
+                "before_header": f"{self._dest} (tags)",
+                "after_header": f"{self._dest} (tags)",
+                "before": "".join(f"{name} {digest}\n" for name, digest in moved.items()),
+                "after": "".join(f"{name} {digest}\n" for name, digest in tags.items()),
+            }
+        return result

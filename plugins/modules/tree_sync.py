@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tree_sync
+version_added: 0.1.0
+short_description: Brings a registry tree to a host, sending only what it lacks
+description:
+  - Makes a registry tree on the target host hold everything that a tree or bundle on the controller holds.
+  - Only what the host lacks is sent, found by digests. It goes in a few large portions over the connection that the
+    inventory gives for the host, whatever that is (ssh, local, docker, ...).
+  - A registry may serve the tree meanwhile. Blobs come first, then the links that make them available, then tags, so
+    that no tag is ever seen before everything that it needs. The bytes of each blob are hashed as they arrive.
+  - After an interruption the next run goes on where this one stopped, within a large blob as well.
+  - What the host's tree holds beyond the source stays. A tag that points elsewhere there is set to what the source has.
+options:
+  source:
+    description:
+      - The tree (a folder) or the bundle (a file) on the controller. A relative path begins at the playbook's folder.
+      - What the references in its lock need is sent; what earlier versions of them left behind in the tree is not.
+    type: path
+    required: true
+  dest:
+    description: The folder of the tree on the target host. It is made if it does not exist.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Shows tags and their digests.
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - seahub.offline._attributes
+notes:
+  - The part on the target host needs nothing but Python.
+  - A portion of at most 128 MiB lies in the remote temporary folder (C(ansible_remote_tmp)) at a time.
+  - Ansible's own default for ssh is to compress (C(-C) in C(ssh_args)), which makes the transfer of layers, which are
+    compressed already, several times slower. The C(ansible.cfg) that comes with this collection turns that off; do the
+    same in your own.
+author:
+  - seahub.offline contributors (!UNKNOWN)
+seealso:
+  - module: seahub.offline.bundle_pack
+  - module: seahub.offline.tree_info
+"""
+
+EXAMPLES = r"""
+- name: Bring the tree to the registry host
+  seahub.offline.tree_sync:
+    source: "{{ playbook_dir }}/seahub/tree"
+    dest: /var/lib/seahub/tree
+
+- name: The same from a bundle, without unpacking it first
+  seahub.offline.tree_sync:
+    source: /media/usb/bundle.tar
+    dest: /var/lib/seahub/tree
+"""
+
+RETURN = r"""
+dest:
+  description: The folder of the tree on the target host.
+  returned: success
+  type: str
+  sample: /var/lib/seahub/tree
+sent_bytes:
+  description: Bytes of blobs that were sent, or would be sent in check mode.
+  returned: success
+  type: int
+  sample: 2411724
+sent_blobs:
+  description: How many blobs were sent, or would be sent in check mode.
+  returned: success
+  type: int
+  sample: 12
+present_blobs:
+  description: How many of the source's blobs were there before.
+  returned: success
+  type: int
+  sample: 40
+tags:
+  description: The tags that were set, or would be set in check mode, sorted.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - helm-charts/mysql:8.8.25
+    - library/mysql:8
+moved_tags:
+  description: Those tags that pointed elsewhere on the host before, with the digest they had.
+  returned: success
+  type: dict
+  sample:
+    library/mysql:8: sha256:7f5c2a2a8d9c0f7d0e7e5ba2e2ab6e4a0e1b3a6f0b8c4d5e6f708192a3b4c5d6
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.seahub.offline.plugins.module_utils import _archive, _sync
+from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+
+WAIT_FOR_WRITER = 30
+
+
+def describe(params: dict[str, Any]) -> dict[str, Any]:
+    """Tell the action plugin what the host has."""
+    return dict(_sync.describe(Tree(params["dest"]), params["_staging"]).dump(), changed=False)
+
+
+def receive(params: dict[str, Any]) -> dict[str, Any]:
+    """Take in one portion that the action plugin has put on the host."""
+    tree = Tree(params["dest"])
+    with tree.exclusive(wait=WAIT_FOR_WRITER), open(params["_portion"], "rb") as portion:
+        received = _archive.receive(portion, tree)
+    return {"changed": True, "blobs": received.blobs, "size": received.size}
+
+
+STEPS = {"describe": describe, "receive": receive}
+
+
+def main() -> None:
+    """Run one step of the synchronisation on the target host; the action plugin of the same name calls them."""
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "path", "required": True},
+            "dest": {"type": "path", "required": True},
+            "_step": {"type": "str", "choices": list(STEPS)},
+            "_staging": {"type": "path"},
+            "_portion": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    if module.params["_step"] is None:
+        module.fail_json(msg="tree_sync works through its action plugin: use it as seahub.offline.tree_sync in a play")
+    try:
+        result = STEPS[module.params["_step"]](module.params)
+    except SeahubError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{module.params['dest']} on the host cannot be used: {error}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
