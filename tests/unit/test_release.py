@@ -29,7 +29,8 @@ def requirements(path: str) -> dict[str, str]:
 
 
 def newest_release() -> str:
-    return max(load_yaml("changelogs/changelog.yaml")["releases"], key=as_numbers)
+    releases: dict[str, object] = load_yaml("changelogs/changelog.yaml")["releases"]
+    return max(releases, key=as_numbers)
 
 
 def version_added(module: Path) -> str:
