@@ -14,11 +14,13 @@ https://helm.sh/docs/topics/registries/#helm-chart-manifest
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import os
 import re
 import tarfile
 import traceback
+import zlib
 from typing import Any
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _manifest, _media_types
@@ -173,7 +175,9 @@ def _read_file(path: str) -> bytes:
 def _metadata(path: str) -> dict[str, Any]:
     """Read the Chart.yaml of a packaged chart."""
     try:
-        with tarfile.open(path, "r|gz") as archive:
+        # Not mode "r|gz": tarfile's own reader stumbles over the extra field that Helm writes into the gzip header
+        # (https://github.com/python/cpython/issues/107398).
+        with gzip.open(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
             total = 0
             for member in archive:
                 total += member.size
@@ -183,7 +187,7 @@ def _metadata(path: str) -> dict[str, Any]:
                 if member.isfile() and len(parts) == 2 and parts[1] == "Chart.yaml" and member.size <= _METADATA_LIMIT:
                     file = archive.extractfile(member)
                     return _parse_metadata(path, file.read() if file else b"")
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
         raise InvalidChart(f"{path} is no packaged chart (.tgz): {error}") from error
     raise InvalidChart(f"{path} is no packaged chart: it holds no Chart.yaml")
 

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What image_save and chart_save have in common: their options about registries, how they run, and what they return."""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Iterable, Mapping, Sequence, TypeVar
+
+from ansible_collections.seahub.offline.plugins.module_utils import _credentials, _lock, _progress
+from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
+from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries, Settings
+from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.seahub.offline.plugins.module_utils._save import Failure, Found, Report, Saved, Saver, Wish
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+
+Item = TypeVar("Item")
+
+ARGUMENTS: dict[str, Any] = {
+    "dir": {"type": "path", "required": True},
+    "registries": {"type": "dict", "default": {}},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "ca_cert": {"type": "path"},
+    "validate_certs": {"type": "bool", "default": True},
+    "plain_http": {"type": "bool", "default": False},
+    "parallel": {"type": "int", "default": 8},
+    "retries": {"type": "int", "default": 5},
+    "timeout": {"type": "int", "default": 60},
+    "wait": {"type": "int", "default": 0},
+    "progress_file": {"type": "path"},
+}
+REQUIRED_TOGETHER = [("username", "password")]
+
+_SETTINGS = {field.name: field for field in dataclasses.fields(Settings)}
+_SECRETS = ("password", "token")
+
+
+class InvalidOption(SeahubError):
+    """An option that has no usable value."""
+
+
+def secrets(params: Mapping[str, Any]) -> set[str]:
+    """Return the values below `registries` that must never be shown."""
+    entries = [entry for entry in (params["registries"] or {}).values() if isinstance(entry, dict)]
+    return {str(entry[name]) for entry in entries for name in _SECRETS if entry.get(name)}
+
+
+def registries(params: Mapping[str, Any]) -> Registries:
+    """Return the registries as the options describe them.
+
+    :raises InvalidOption: if an entry below `registries` makes no sense.
+    """
+    default = Settings(
+        username=params["username"] or "",
+        password=params["password"] or "",
+        ca_cert=params["ca_cert"] or "",
+        validate_certs=params["validate_certs"],
+        plain_http=params["plain_http"],
+    )
+    return Registries(
+        settings={key: _settings(key, entry, default) for key, entry in (params["registries"] or {}).items()},
+        default=default,
+        logins=_credentials.of_user(),
+        retry=_retry(params),
+        timeout=params["timeout"],
+    )
+
+
+def check_credentials(params: Mapping[str, Any], hosts: Iterable[str]) -> None:
+    """Keep one user name and password from being shown to several hosts.
+
+    :param hosts: those that the references name and that have no entry below `registries`.
+    :raises InvalidOption: if there are several.
+    """
+    several = sorted(set(hosts))
+    if params["username"] and len(several) > 1:
+        raise InvalidOption(
+            f"'username' and 'password' are for one registry, but these would get them: {', '.join(several)}. "
+            "Give each its own below 'registries'"
+        )
+
+
+def each(texts: Iterable[str], read: Callable[[str], Item]) -> list[Item]:
+    """Read each of the texts that the user gave.
+
+    :raises InvalidOption: naming all that cannot be read, so that the user can mend them in one go.
+    """
+    items, problems = [], []
+    for text in texts:
+        try:
+            items.append(read(text))
+        except SeahubError as error:
+            problems.append(str(error))
+    if problems:
+        raise InvalidOption("\n".join(problems))
+    return items
+
+
+def run(module: Any, make_wishes: Callable[[Registries], Sequence[Wish]]) -> None:
+    """Run the module: save the wishes, or tell what saving them would do, and exit.
+
+    :param module: the AnsibleModule.
+    :param make_wishes: gives what to save, once it is known how registries are reached.
+    """
+    module.no_log_values.update(secrets(module.params))
+    tree = Tree(module.params["dir"])
+    saver = Saver(
+        tree,
+        _retry(module.params),
+        max(1, module.params["parallel"]),
+        _progress.callback(module.params["progress_file"]),
+    )
+    try:
+        before = _lock.read(tree)
+        wishes = make_wishes(registries(module.params))
+        if module.check_mode:
+            result = _preview(*saver.preview(wishes))
+        else:
+            result = _result(saver.save(wishes, module.params["wait"]))
+    except SeahubError as error:
+        module.fail_json(msg=str(error), references=[], failed=[])
+    if module._diff:
+        result["diff"] = _diff(before, result["references"])
+    if result["failed"]:
+        total = len(result["failed"]) + len(result["references"])
+        lines = [f"- {item['reference']}: {item['error']}" for item in result["failed"]]
+        module.fail_json(msg="\n".join([f"{len(lines)} of {total} could not be saved:", *lines]), **result)
+    module.exit_json(**result)
+
+
+def _settings(key: str, entry: Any, default: Settings) -> Settings:
+    if not isinstance(entry, dict):
+        raise InvalidOption(f"registries: {key} has to be a dictionary, such as {{ca_cert: /path/of/ca.crt}}")
+    unknown = sorted(set(entry) - set(_SETTINGS))
+    if unknown:
+        raise InvalidOption(f"registries: {key} has unknown keys: {', '.join(unknown)}; known: {', '.join(_SETTINGS)}")
+    values = {name: _value(key, name, value) for name, value in entry.items() if value is not None}
+    # Whom to trust holds for all registries unless one has its own; credentials never do.
+    return dataclasses.replace(default, **{"username": "", "password": "", **values})
+
+
+def _value(key: str, name: str, value: Any) -> Any:
+    if name == "mirrors":
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            raise InvalidOption(f"registries: {key}: mirrors has to be a list of hosts")
+        return tuple(value)
+    if isinstance(_SETTINGS[name].default, bool):
+        if not isinstance(value, bool):
+            raise InvalidOption(f"registries: {key}: {name} has to be true or false, not {value!r}")
+        return value
+    return str(value)
+
+
+def _retry(params: Mapping[str, Any]) -> RetryPolicy:
+    return RetryPolicy(attempts=max(0, params["retries"]) + 1)
+
+
+def _result(report: Report) -> dict[str, Any]:
+    return {
+        "changed": report.changed,
+        "references": [_saved(item) for item in report.saved],
+        "failed": [_failure(item) for item in report.failures],
+        "received_bytes": report.received,
+    }
+
+
+def _preview(found: Sequence[Found], failures: Sequence[Failure]) -> dict[str, Any]:
+    return {
+        "changed": any(item.entry is None for item in found),
+        "references": [_found(item) for item in found],
+        "failed": [_failure(item) for item in failures],
+        "received_bytes": 0,
+    }
+
+
+def _saved(item: Saved) -> dict[str, Any]:
+    return _reference(item.wish, item.entry.digest, item.entry, item.present)
+
+
+def _found(item: Found) -> dict[str, Any]:
+    return _reference(item.wish, item.digest, item.entry, item.entry is not None)
+
+
+def _reference(wish: Wish, digest: str, entry: Entry | None, present: bool) -> dict[str, Any]:
+    return {
+        "reference": wish.requested,
+        "source": wish.source_name,
+        "name": wish.name,
+        "tag": wish.tag,
+        "aliases": list(wish.names[1:]),
+        "digest": digest,
+        "kind": entry.kind if entry else None,
+        "platforms": list(entry.platforms) if entry else [str(platform) for platform in wish.platforms],
+        "bytes": entry.size if entry else None,
+        "present": present,
+    }
+
+
+def _failure(item: Failure) -> dict[str, Any]:
+    return {"reference": item.wish.label, "error": str(item.error)}
+
+
+def _diff(before: Lock, references: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what moves: one line a reference, `name:tag digest`."""
+
+    def line(name: str, version: str, digest: str) -> str:
+        return f"{name}:{version} {digest}\n" if version != digest else f"{name}@{digest}\n"
+
+    old = [(item, before.find(item["name"], item["tag"] or item["digest"])) for item in references]
+    return {
+        "before_header": _lock.FILE,
+        "after_header": _lock.FILE,
+        "before": "".join(sorted(line(entry.name, entry.key[1], entry.digest) for _item, entry in old if entry)),
+        "after": "".join(sorted(line(i["name"], i["tag"] or i["digest"], i["digest"]) for i in references)),
+    }

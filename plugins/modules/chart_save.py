@@ -1,0 +1,193 @@
+#!/usr/bin/python
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: chart_save
+short_description: Save Helm charts into a registry tree
+version_added: 0.1.0
+description:
+  - Saves Helm charts, from packaged files and from registries, into a folder that a stock C(registry) container serves,
+    so that C(helm pull) finds them as it finds what C(helm push) stored.
+  - A provenance file (C(.prov)) that lies beside a packaged chart is saved with it. Charts in registries are kept as
+    they are, those of Helm before 3.7 (C(application/tar+gzip)) included.
+author: seahub.offline contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - seahub.offline._attributes
+  - seahub.offline._save
+options:
+  charts:
+    description:
+      - The charts. Each is the path of a packaged chart (C(.tgz)), or a reference such as
+        V(oci://registry.example.com/charts/mysql:8.8.25).
+    type: list
+    elements: str
+    required: true
+  repository:
+    description:
+      - Where packaged charts go in the tree; the chart's own name is appended. Charts from registries keep their path.
+    type: str
+    default: helm-charts
+requirements:
+  - PyYAML
+seealso:
+  - module: seahub.offline.image_save
+  - module: seahub.offline.bundle_pack
+"""
+
+EXAMPLES = r"""
+---
+- name: Save a packaged chart and one from a registry
+  seahub.offline.chart_save:
+    dir: /srv/seahub/tree
+    charts:
+      - charts/mysql-8.8.25.tgz
+      - oci://registry.example.com/charts/nginx:9.8.0
+
+# On a run host, later:
+#   helm pull oci://sea.hub:5000/helm-charts/mysql --version 8.8.25
+#   helm pull oci://sea.hub:5000/charts/nginx --version 9.8.0
+"""
+
+RETURN = r"""
+references:
+  description: What is in the tree now (in check mode, what would be), one for each reference asked for.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The reference as it was asked for.
+      type: str
+      sample: mysql:8
+    source:
+      description: Where it comes from.
+      type: str
+      sample: docker.io/library/mysql:8
+    name:
+      description: The repository in the tree.
+      type: str
+      sample: library/mysql
+    tag:
+      description: The tag in the tree; nothing for what was asked for by digest alone.
+      type: str
+      sample: "8"
+    aliases:
+      description: Further repositories of the tree that show it.
+      type: list
+      elements: str
+      sample: [mysql]
+    digest:
+      description: The digest of its manifest or index.
+      type: str
+      sample: sha256:2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f70819
+    kind:
+      description: V(image), V(chart) or V(artifact); not known in check mode for what is not in the tree yet.
+      type: str
+      sample: image
+    platforms:
+      description: The platforms that are in the tree; none for what has no platform.
+      type: list
+      elements: str
+      sample: [linux/amd64]
+    bytes:
+      description: The size of all its blobs and manifests; not known in check mode for what is not in the tree yet.
+      type: int
+      sample: 187031552
+    present:
+      description: Whether all of it was in the tree before.
+      type: bool
+failed:
+  description: What could not be saved, and why. If there is any, the module fails, with everything else saved.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The reference, with the file and line that it came from.
+      type: str
+    error:
+      description: What happened, where, and what to do about it.
+      type: str
+received_bytes:
+  description: How many bytes of blobs came from registries.
+  returned: always
+  type: int
+  sample: 187029004
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.seahub.offline.plugins.module_utils import _chart, _endpoint, _reference, _save_module
+from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
+from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidReference
+from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries
+from ansible_collections.seahub.offline.plugins.module_utils._save import Wish
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **_save_module.ARGUMENTS,
+            "charts": {"type": "list", "elements": "str", "required": True},
+            "repository": {"type": "str", "default": "helm-charts"},
+        },
+        required_together=_save_module.REQUIRED_TOGETHER,
+        supports_check_mode=True,
+        # Passwords lie deep in 'registries', where the log of invocations would not find them.
+        no_log=True,
+    )
+    for library, problem in (("requests", _endpoint.REQUESTS_IMPORT_ERROR), ("PyYAML", _chart.YAML_IMPORT_ERROR)):
+        if problem:
+            module.fail_json(msg=missing_required_lib(library), exception=problem)
+    _save_module.run(module, lambda registries: _wishes(module.params, registries))
+
+
+def _wishes(params: dict[str, Any], registries: Registries) -> list[Wish]:
+    remote = [text for text in params["charts"] if text.startswith("oci://")]
+    _save_module.check_credentials(params, (item.host for item in _save_module.each(remote, _reference.parse_oci)))
+
+    def wish(text: str) -> Wish:
+        return _from_registry(text, registries) if text in remote else _from_file(text, params["repository"])
+
+    return _save_module.each(params["charts"], wish)
+
+
+def _from_registry(text: str, registries: Registries) -> Wish:
+    reference = _reference.parse_oci(text)
+    return Wish(
+        requested=text,
+        source=registries.repository(reference),
+        source_name=str(reference),
+        version=reference.version,
+        name=reference.path,
+        tag=reference.tag,
+        kind="chart",
+    )
+
+
+def _from_file(path: str, repository: str) -> Wish:
+    chart = _chart.read_archive(os.path.expanduser(path))
+    name = f"{repository.strip('/')}/{chart.name}"
+    if not _reference.is_repository(name):
+        raise InvalidReference(f"{path}: {shorten(name)} is no repository path; see the option 'repository'")
+    return Wish(
+        requested=os.path.basename(path),
+        source=_chart.ChartSource(chart),
+        source_name=os.path.basename(path),
+        version=chart.tag,
+        name=name,
+        tag=chart.tag,
+        kind="chart",
+    )
+
+
+if __name__ == "__main__":
+    main()
