@@ -74,7 +74,7 @@ class Docker:
         if named.get("Secure", True) and not any(address in net for address in addresses for net in networks):
             return None
         return (
-            f"docker does not verify the certificate of {domain}:{port} on this host, so a pull would prove little: "
+            f"docker does not verify the certificate of {domain}:{port} on this host: "
             "take it out of insecure-registries in /etc/docker/daemon.json, and let the name lead to no loopback address"
         )
 
@@ -188,7 +188,8 @@ def _addresses(domain: str, port: int) -> list[str]:
         found = socket.getaddrinfo(domain, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ClientError(
-            f"this host does not know the address of {domain} ({error.strerror}): the role client writes it to /etc/hosts"
+            f"this host does not know the address of {domain} ({error.strerror}): "
+            "the role client writes it to /etc/hosts"
         ) from error
     return [str(item[4][0]).partition("%")[0] for item in found]
 
