@@ -17,7 +17,7 @@ from tests.project import ROOT, playbooks
 NAMES = [Path(playbook).stem for playbook in playbooks()]
 
 
-def run(*command: str | Path, cwd: Path, **variables: str | Path) -> str:
+def run(*command: str | Path, cwd: Path, status: int = 0, **variables: str | Path) -> str:
     """Runs a command as someone would who has set nothing up for this project; returns what it printed."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment = {**plain, **{name: str(value) for name, value in variables.items()}}
@@ -30,7 +30,7 @@ def run(*command: str | Path, cwd: Path, **variables: str | Path) -> str:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == status, done.stdout
     return done.stdout
 
 
@@ -77,12 +77,26 @@ def test_the_artifact_holds_what_an_installed_collection_uses(artifact: Path) ->
 def test_an_installed_playbook_is_found_by_its_full_name(installed: Path, tmp_path: Path, name: str) -> None:
     playbook = f"seahub.offline.{name}"
     listed = run("ansible-playbook", playbook, "--list-tasks", cwd=tmp_path, ANSIBLE_COLLECTIONS_PATH=installed)
-    assert playbook in listed
+    assert f"playbook: {installed}" in listed
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["from its root", "from another directory"])
-def test_a_checkout_finds_its_own_roles(tmp_path: Path, name: str, elsewhere: bool) -> None:
-    output = run("ansible-playbook", ROOT / f"{name}.yml", "--syntax-check", cwd=tmp_path if elsewhere else ROOT)
-    assert f"{name}.yml" in output
-    assert "not found" not in output
+def test_a_checkout_has_playbooks_at_its_top(tmp_path: Path, name: str, elsewhere: bool) -> None:
+    run("ansible-playbook", ROOT / f"{name}.yml", "--syntax-check", cwd=tmp_path if elsewhere else ROOT)
+
+
+# A role is looked for only when its turn comes. One that is found refuses these images before it does anything.
+NOT_A_LIST_OF_IMAGES = '{"build_images": {"docker.io/library/busybox": "latest"}}'
+REFUSED = "Validation of arguments failed"
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["from its root", "from another directory"])
+def test_a_checkout_finds_its_own_roles(tmp_path: Path, elsewhere: bool) -> None:
+    cwd = tmp_path if elsewhere else ROOT
+    assert REFUSED in run("ansible-playbook", ROOT / "build.yml", "-e", NOT_A_LIST_OF_IMAGES, cwd=cwd, status=2)
+
+
+def test_an_installed_playbook_finds_its_roles(installed: Path, tmp_path: Path) -> None:
+    command = ["ansible-playbook", "seahub.offline.build", "-e", NOT_A_LIST_OF_IMAGES]
+    assert REFUSED in run(*command, cwd=tmp_path, status=2, ANSIBLE_COLLECTIONS_PATH=installed)
