@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from typing import BinaryIO, Iterator
 
@@ -109,20 +109,27 @@ def _require_room(path: str, size: int) -> None:
 @contextlib.contextmanager
 def _replacing(path: str) -> Iterator[BinaryIO]:
     folder, name = os.path.split(os.path.abspath(path))
+    # Always the same name: what a killed run leaves is overwritten by the next one, not kept beside it.
+    temporary = os.path.join(folder, f".{name}.part")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
+        file = open(temporary, "ab")  # noqa: SIM115  closed below
     except OSError as error:
         raise TreeError(f"nothing can be written to {folder}: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TreeError(f"another process is writing {path}: try again when it has finished") from None
+        file.truncate(0)
+        try:
             yield file
             file.flush()
-            os.fchmod(descriptor, 0o644)
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
 
 
 class _Hashing:

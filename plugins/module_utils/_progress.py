@@ -67,8 +67,23 @@ class ProgressFile:
 
 
 def callback(path: str | None) -> Callback:
-    """Return the callback for a module's `progress_file` option, which may be unset."""
-    return ProgressFile(path) if path else ignore
+    """Return the callback for a module's `progress_file` option, which may be unset.
+
+    The file is written at once: whoever reads it learns which process works, and can stop it.
+    """
+    if not path:
+        return ignore
+    file = ProgressFile(path)
+    file(Progress("starting"))
+    return file
+
+
+def process(line: str) -> int | None:
+    """Return the id of the process that wrote what a `ProgressFile` wrote."""
+    try:
+        return int(json.loads(line)["pid"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def parse(line: str) -> Progress | None:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ EVIDENCE_FORMAT = 1
 # So many hosts stand side by side; more begin another table below.
 _HOSTS_WIDE = 8
 _RIGHT, _WRONG, _UNTRIED, _ABSENT = "ok", "WRONG", "-", ""
+
+_DIGEST = re.compile(r"@(sha\d+:[0-9a-f]{12})[0-9a-f]+")
 
 _Key = tuple[str, str, str]
 _Result = Mapping[str, Any]
@@ -40,7 +43,7 @@ class Matrix:
         for start in range(0, len(self._hosts), _HOSTS_WIDE):
             hosts = self._hosts[start : start + _HOSTS_WIDE]
             rows = [("reference", "client", *hosts)]
-            rows += [(_label(key), key[1], *(self._word(host, key) for host in hosts)) for key in self._keys]
+            rows += [(self._short(key), key[1], *(self._word(host, key) for host in hosts)) for key in self._keys]
             if not self._keys:
                 rows.append(("(no host has answered)", "", *(self._word(host, None) for host in hosts)))
             found += _aligned(rows)
@@ -49,7 +52,7 @@ class Matrix:
     def wrong(self) -> list[str]:
         """Return one sentence for each wrong cell, and for each host that could not answer."""
         sentences = [
-            f"{host}: {key[1]} of {_label(key)}: {cells[key]['error']}"
+            f"{host}: {_label(key)} by {key[1]}: {cells[key]['error']}"
             for host, cells in self._cells.items()
             for key in sorted(cells)
             if cells[key]["ok"] is False
@@ -78,6 +81,13 @@ class Matrix:
                 for host, cells in self._cells.items()
             },
         }
+
+    def _short(self, key: _Key) -> str:
+        """Return what the row is called: no more than tells it from the others, so that the table stays narrow."""
+        reference, _client, platform = key
+        several = sum(other[:2] == key[:2] for other in self._keys) > 1
+        name = _DIGEST.sub(r"@\1...", reference.removeprefix("oci://"))
+        return f"{name} ({platform})" if several else name
 
     def _word(self, host: str, key: _Key | None) -> str:
         if host in self._silent:
