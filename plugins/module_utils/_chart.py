@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import io
 import json
 import os
 import re
@@ -36,7 +37,8 @@ except ImportError:
     YAML_IMPORT_ERROR = traceback.format_exc()
 
 # Helm's own limits are of this order; a chart is text, and a bomb must not fill the memory.
-_ARCHIVE_LIMIT = 20 * 1024 * 1024
+ARCHIVE_LIMIT = 20 * 1024 * 1024
+"""Bytes of the largest packaged chart."""
 _CONTENT_LIMIT = 100 * 1024 * 1024
 _METADATA_LIMIT = 1024 * 1024
 _NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
@@ -76,14 +78,28 @@ def read_archive(path: str) -> ChartArchive:
 
     :raises InvalidChart: if it is none.
     """
-    content = _read_file(path)
     prov = f"{path}.prov"
-    metadata = _metadata(path)
-    chart = ChartArchive(content, _read_file(prov) if os.path.exists(prov) else None, metadata)
+    return parse_archive(path, _read_file(path), _read_file(prov) if os.path.exists(prov) else None)
+
+
+def parse_archive(where: str, content: bytes, provenance: bytes | None) -> ChartArchive:
+    """Read the bytes of a packaged chart.
+
+    :param where: where they come from, for errors.
+    :raises InvalidChart: if they are none.
+    """
+    return checked(where, ChartArchive(content, provenance, _metadata(where, content)))
+
+
+def checked(where: str, chart: ChartArchive) -> ChartArchive:
+    """Return the chart.
+
+    :raises InvalidChart: if its name or version is none that Helm and a registry take.
+    """
     if not _NAME.fullmatch(chart.name):
-        raise InvalidChart(f"{path}: {shorten(chart.name)} is no chart name that a registry can hold")
+        raise InvalidChart(f"{where}: {shorten(chart.name)} is no chart name that a registry can hold")
     if not _VERSION.fullmatch(chart.version):
-        raise InvalidChart(f"{path}: its version {shorten(chart.version)} is no semantic version, which Helm demands")
+        raise InvalidChart(f"{where}: its version {shorten(chart.version)} is no semantic version, which Helm demands")
     return chart
 
 
@@ -164,42 +180,57 @@ def describe(manifest: Manifest, config: bytes) -> _lock.Chart:
 def _read_file(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            data = file.read(_ARCHIVE_LIMIT + 1)
+            data = file.read(ARCHIVE_LIMIT + 1)
     except OSError as error:
         raise InvalidChart(f"the chart {path} cannot be read: {error.strerror}") from error
-    if len(data) > _ARCHIVE_LIMIT:
-        raise InvalidChart(f"{path} is larger than {_ARCHIVE_LIMIT} bytes: Helm takes no such chart")
+    if len(data) > ARCHIVE_LIMIT:
+        raise InvalidChart(f"{path} is larger than {ARCHIVE_LIMIT} bytes: Helm takes no such chart")
     return data
 
 
-def _metadata(path: str) -> dict[str, Any]:
+def _metadata(where: str, content: bytes) -> dict[str, Any]:
     """Read the Chart.yaml of a packaged chart."""
     try:
         # Not mode "r|gz": tarfile's own reader stumbles over the extra field that Helm writes into the gzip header
         # (https://github.com/python/cpython/issues/107398).
-        with gzip.open(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
+        with gzip.open(io.BytesIO(content)) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
             total = 0
             for member in archive:
                 total += member.size
                 if total > _CONTENT_LIMIT:
-                    raise InvalidChart(f"{path} unpacks to more than {_CONTENT_LIMIT} bytes: Helm takes no such chart")
+                    raise InvalidChart(f"{where} unpacks to more than {_CONTENT_LIMIT} bytes: Helm takes no such chart")
                 parts = member.name.split("/")
                 if member.isfile() and len(parts) == 2 and parts[1] == "Chart.yaml" and member.size <= _METADATA_LIMIT:
                     file = archive.extractfile(member)
-                    return _parse_metadata(path, file.read() if file else b"")
+                    return parse_metadata(where, file.read() if file else b"")
     except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
-        raise InvalidChart(f"{path} is no packaged chart (.tgz): {error}") from error
-    raise InvalidChart(f"{path} is no packaged chart: it holds no Chart.yaml")
+        raise InvalidChart(f"{where} is no packaged chart (.tgz): {error}") from error
+    raise InvalidChart(f"{where} is no packaged chart: it holds no Chart.yaml")
 
 
-def _parse_metadata(path: str, data: bytes) -> dict[str, Any]:
-    try:
-        metadata = yaml.load(data, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InvalidChart(f"{path}: its Chart.yaml cannot be read: {error}") from error
-    if not isinstance(metadata, dict) or not metadata.get("name") or not metadata.get("version"):
-        raise InvalidChart(f"{path}: its Chart.yaml names no chart and version")
+def parse_metadata(where: str, data: bytes) -> dict[str, Any]:
+    """Read a Chart.yaml.
+
+    :raises InvalidChart: if it is none.
+    """
+    metadata = parse_yaml(where, data)
+    if not metadata.get("name") or not metadata.get("version"):
+        raise InvalidChart(f"{where}: its Chart.yaml names no chart and version")
     return metadata
+
+
+def parse_yaml(where: str, data: bytes) -> dict[str, Any]:
+    """Read a YAML document that holds a mapping.
+
+    :raises InvalidChart: if it is none.
+    """
+    try:
+        document = yaml.load(data, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InvalidChart(f"{where} cannot be read as YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidChart(f"{where} cannot be read: it holds no mapping")
+    return document
 
 
 def _config(metadata: dict[str, Any]) -> dict[str, Any]:

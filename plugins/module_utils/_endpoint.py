@@ -139,14 +139,23 @@ class Endpoint:
         :raises RegistryError: one of its kinds, for anything but success.
         """
         repository = self.access.prefix + repository
-        url = f"{self.access.base}/{repository}/{resource}"
+        return self._ask(method, f"{self.access.base}/{repository}/{resource}", repository, dict(headers or {}))
+
+    def get(self, url: str) -> requests.Response:
+        """Ask for a document of the same host that is not part of a registry, such as the index of charts.
+
+        :returns: and raises what `request` does.
+        """
+        return self._ask("GET", url, "", {})
+
+    def _ask(self, method: str, url: str, repository: str, headers: dict[str, str]) -> requests.Response:
         authorization = self._authorization(repository)
-        response = self._follow(method, url, dict(headers or {}), authorization)
+        response = self._follow(method, url, headers, authorization)
         if response.status_code == 401:
             challenge = response.headers.get("WWW-Authenticate", "")
             response.close()
             authorization = self._answer(challenge, repository, url)
-            response = self._follow(method, url, dict(headers or {}), authorization)
+            response = self._follow(method, url, headers, authorization)
         if response.status_code >= 400:
             with response:
                 raise _refusal(method, url, response)

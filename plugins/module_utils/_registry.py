@@ -13,12 +13,20 @@ A repository is asked through its mirrors first, in their order, and then at its
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import threading
+import urllib.parse
 from types import TracebackType
 from typing import Any, Callable, Mapping, Sequence, TypeVar
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _endpoint, _manifest, _media_types
+from ansible_collections.seahub.offline.plugins.module_utils import (
+    _digest,
+    _endpoint,
+    _manifest,
+    _media_types,
+    _reference,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials, LoginFile
 from ansible_collections.seahub.offline.plugins.module_utils._endpoint import Access, Endpoint
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
@@ -32,6 +40,8 @@ from ansible_collections.seahub.offline.plugins.module_utils._reference import R
 from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
 
 Result = TypeVar("Result")
+# How many tags are asked for at a time, and after how many pages a list has no end.
+_PAGE, _PAGES = 1000, 1000
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -93,6 +103,19 @@ class Registries:
         accesses = [self._mirror(mirror, reference.path) for mirror in settings.mirrors]
         accesses.append(self._access(settings, reference.host, "", reference.path))
         return Repository(reference.path, [self._endpoint(access) for access in accesses], self._retry)
+
+    def download(self, url: str, limit: int) -> bytes:
+        """Return a document from a web server, reached as the settings for its host and path say.
+
+        :param limit: bytes above which it is refused.
+        :raises RegistryError: one of its kinds, if it is not to be had.
+        """
+        parts = urllib.parse.urlsplit(url)
+        settings = self._find(parts.netloc, parts.path.strip("/"))
+        access = self._access(settings, parts.netloc, "", parts.path.strip("/"))
+        # Whoever writes out http:// has said so.
+        endpoint = self._endpoint(dataclasses.replace(access, plain_http=parts.scheme == "http"))
+        return self._retry.run(lambda: _endpoint.read_body(endpoint.get(url), limit))
 
     def _find(self, host: str, path: str) -> Settings:
         parts = path.split("/")
@@ -184,6 +207,50 @@ class Repository:
             return _endpoint.read_body(endpoint.request("GET", self.path, f"blobs/{blob.digest}"), limit)
 
         return self._retry.run(lambda: self._first(read))
+
+    def tags(self) -> list[str]:
+        """Return all tags of the repository; pages are followed to the last.
+
+        :raises RegistryError: one of its kinds, if it is not to be had.
+        """
+        return self._retry.run(lambda: self._first(self._tags))
+
+    def referrers(self, digest: str) -> Manifest | None:
+        """Return the index of what refers to a manifest; None if the registry does not keep one.
+
+        https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-referrers
+
+        :raises RegistryError: one of its kinds, for any other failure.
+        """
+
+        def ask(endpoint: Endpoint) -> Manifest | None:
+            try:
+                response = endpoint.request("GET", self.path, f"referrers/{digest}", {"Accept": _media_types.OCI_INDEX})
+            except NotFound:
+                return None
+            media_type = response.headers.get("Content-Type", "").partition(";")[0]
+            raw = _endpoint.read_body(response, _manifest.SIZE_LIMIT)
+            # Registries that do not know the address may answer it with a page of their own.
+            return _manifest.parse(raw, media_type) if media_type == _media_types.OCI_INDEX else None
+
+        return self._retry.run(lambda: self._first(ask))
+
+    def _tags(self, endpoint: Endpoint) -> list[str]:
+        tags: list[str] = []
+        resource = f"tags/list?n={_PAGE}"
+        for _page in range(_PAGES):
+            response = endpoint.request("GET", self.path, resource)
+            link = response.links.get("next", {}).get("url", "")
+            try:
+                names = json.loads(_endpoint.read_body(response, _manifest.SIZE_LIMIT)).get("tags") or []
+            except (ValueError, AttributeError) as error:
+                raise RegistryError(f"{endpoint.access.host} gave no list of the tags of {self.path}") from error
+            tags += [name for name in names if isinstance(name, str) and _reference.is_tag(name)]
+            last = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query).get("last")
+            if not last:
+                return tags
+            resource = f"tags/list?{urllib.parse.urlencode({'n': _PAGE, 'last': last[0]})}"
+        raise RegistryError(f"{endpoint.access.host} has no end to the list of the tags of {self.path}")
 
     def _manifest(self, endpoint: Endpoint, version: str) -> Manifest:
         response = endpoint.request("GET", self.path, f"manifests/{version}", {"Accept": _media_types.ACCEPT})
