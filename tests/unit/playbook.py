@@ -74,4 +74,10 @@ def started(home: Path, playbook: Path, **variables: object) -> Iterator[subproc
 def leftovers(home: Path) -> list[str]:
     """Return what there is of temporary files on the far side; those of Ansible itself on this side do not count."""
     folders = [home / "tmp", home / ".ansible" / "tmp", home / ".ansible_async"]
-    return [str(path) for folder in folders if folder.exists() for path in folder.glob("[!.]*") if "ansible-local-" not in path.name]
+    return [
+        str(path)
+        for folder in folders
+        if folder.exists()
+        for path in folder.glob("[!.]*")
+        if "ansible-local-" not in path.name
+    ]
