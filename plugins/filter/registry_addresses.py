@@ -19,7 +19,7 @@ version_added: 0.1.0
 author: seahub.offline contributors (!UNKNOWN)
 description:
   - Returns one IP address for each host, in the order of the hosts.
-  - It is the host's C(ansible_host), or its name in the inventory, where that is an IP address that other hosts can use.
+  - It is the host's C(ansible_host), or its name in the inventory, where that is an IP address that others can use.
     If not, it is the address of the network interface with the default route; on a host without a default route, the
     first address that is not one of a container engine's bridges.
 options:

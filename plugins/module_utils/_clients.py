@@ -20,6 +20,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
@@ -30,11 +31,28 @@ from ansible_collections.seahub.offline.plugins.module_utils._platform import Pl
 _SAID_LIMIT = 300
 # What a task finds is often less than what a person at a terminal finds.
 _FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
+_LAYER_LINE = re.compile(r"^([0-9a-f]{12}): (.+?)\s*$", re.MULTILINE)
 _DIGEST_LINE = re.compile(r"^Digest:\s*(\S+)\s*$", re.MULTILINE)
 
 
 class ClientError(SeahubError):
     """A client that is not there, or does not get what it asks for."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What docker says about a pull: the digest, and the beginnings of the digests of the layers that it looked at.
+
+    `kept` are those that the engine had already, and so did not fetch. An image that it had as a whole has no `layers`.
+    """
+
+    digest: str | None
+    layers: frozenset[str]
+    kept: frozenset[str]
+
+    def fetched(self, digest: str) -> bool:
+        """Tell whether this blob, if it is a layer of the image, came over the network."""
+        return bool(self.layers) and _digest.split(digest)[1][:12] not in self.kept
 
 
 def find(binary: str) -> str:
@@ -74,18 +92,20 @@ class Docker:
         if named.get("Secure", True) and not any(address in net for address in addresses for net in networks):
             return None
         return (
-            f"docker does not verify the certificate of {domain}:{port} on this host: "
-            "take it out of insecure-registries in /etc/docker/daemon.json, and let the name lead to no loopback address"
+            f"docker does not verify the certificate of {domain}:{port} on this host: take it out of "
+            "insecure-registries in /etc/docker/daemon.json, and let the name lead to no loopback address"
         )
 
-    def pull(self, reference: str, platform: str | None) -> str | None:
-        """Pull an image.
-
-        :returns: the digest that docker says it has pulled.
-        """
-        said = self._must("pull", *(("--platform", platform) if platform else ()), reference)
-        match = _DIGEST_LINE.search(said)
-        return match.group(1) if match else None
+    def pull(self, reference: str, platform: str | None) -> Pulled:
+        """Pull an image. A layer that the engine has already is not fetched again."""
+        told = self._must("pull", *(("--platform", platform) if platform else ()), reference)
+        match = _DIGEST_LINE.search(told)
+        lines = _LAYER_LINE.findall(told)
+        return Pulled(
+            digest=match.group(1) if match else None,
+            layers=frozenset(layer for layer, state in lines),
+            kept=frozenset(layer for layer, state in lines if state == "Already exists"),
+        )
 
     def image(self, name: str) -> str | None:
         """Return the ID of the image of this name, or None."""
@@ -170,7 +190,9 @@ class Https:
 def said(done: subprocess.CompletedProcess[str]) -> str:
     """Return what a program has said about its failure, in few words: its last lines."""
     text = done.stderr.strip() or done.stdout.strip() or f"it ended with {done.returncode} and said nothing"
-    text = " ".join(text.split()).replace("Error response from daemon: ", "")
+    text = " ".join(text.split())
+    for beginning in ("Error response from daemon: ", "Error: "):
+        text = text.replace(beginning, "", 1)
     return text if len(text) <= _SAID_LIMIT else "..." + text[-_SAID_LIMIT:]
 
 

@@ -198,11 +198,17 @@ def _pull_image(pull: Pull, settings: Settings, engine: _Engine | str | None) ->
     docker, reference = engine.docker, pull.reference(settings.registry)
     by_digest = f"{settings.registry}/{pull.repository}@{pull.entry.digest}"
     with _restored(docker, reference, by_digest) as before:
-        actual = docker.pull(reference, _platform_option(pull, engine.platform))
+        pulled = docker.pull(reference, _platform_option(pull, engine.platform))
         error = ""
-        if actual == pull.entry.digest and docker.image(by_digest) is None:
-            error = f"docker says that it has pulled {actual}, but has no {by_digest} afterwards"
-        return _Outcome(actual, error, was_present=before.named is not None)
+        if pulled.digest == pull.entry.digest:
+            # What docker did not fetch, because the host has it already, may be damaged in the registry all the same.
+            rest = [digest for digest in pull.entry.blobs if not pulled.fetched(digest)]
+            error = _unproved(docker, by_digest) or _missing(pull, settings, rest)
+        return _Outcome(pulled.digest, error, was_present=before.named is not None)
+
+
+def _unproved(docker: Docker, by_digest: str) -> str:
+    return "" if docker.image(by_digest) else f"docker says that it has pulled it, but has no {by_digest} afterwards"
 
 
 def _platform_option(pull: Pull, own: Platform) -> str | None:
@@ -264,14 +270,29 @@ def _wrong_file(folder: str, pattern: str, expected: str) -> str:
 
 def _fetch(pull: Pull, settings: Settings) -> _Outcome:
     entry = pull.entry
-    base = f"/v2/{pull.repository}"
+    path = f"/v2/{pull.repository}/manifests/{entry.tag or entry.digest}"
     with Https(settings.domain, settings.port, settings.timeout) as registry:
-        if not registry.has(f"{base}/manifests/{entry.tag or entry.digest}", entry.digest, entry.media_type):
-            return _Outcome(None, "the registry does not have it")
-        # The lock lists blobs and manifests in one: what is no blob has to be a manifest.
-        for digest in sorted(set(entry.blobs) - {entry.digest}):
+        if not registry.has(path, entry.digest, entry.media_type):
+            return _Outcome(None, f"{path}: the registry does not have it")
+    return _Outcome(
+        entry.digest, _missing(pull, settings, [digest for digest in entry.blobs if digest != entry.digest])
+    )
+
+
+def _missing(pull: Pull, settings: Settings, digests: list[str]) -> str:
+    """Fetch and hash content of a repository.
+
+    :returns: what the registry does not have, as a sentence; empty if it has all.
+    :raises ClientError: if it gives something else.
+    """
+    base = f"/v2/{pull.repository}"
+    if not digests:
+        return ""
+    with Https(settings.domain, settings.port, settings.timeout) as registry:
+        for digest in sorted(digests):
+            # The lock lists blobs and manifests in one: what is no blob has to be a manifest.
             if not registry.has(f"{base}/blobs/{digest}", digest, "*/*") and not registry.has(
                 f"{base}/manifests/{digest}", digest, _media_types.ACCEPT
             ):
-                return _Outcome(entry.digest, f"the registry does not have {digest}")
-    return _Outcome(entry.digest)
+                return f"the registry does not have {digest}"
+    return ""

@@ -16,8 +16,9 @@ description:
     digests with those of the lock. Other artifacts are fetched over HTTPS and hashed.
   - No client is told to trust anything, and one that would not verify the registry's certificate makes a wrong cell.
   - An image is pulled for every platform that the tree holds, and under every name that it has there.
-  - What was pulled is removed again, unless the host had it before. A layer that the host already has is not pulled
-    again by docker; RV(cells[].was_present) tells where that may be so.
+  - What was pulled is removed again, unless the host had it before.
+  - Docker does not fetch a layer again that the host already has. Such layers are fetched over HTTPS and hashed, so a
+    right cell always says that the registry has everything.
   - Pulls that fail do not fail the task; they are cells of the result. The role P(seahub.offline.verify#role) fails.
   - Needs nothing but Python and the clients on the host.
 extends_documentation_fragment:
