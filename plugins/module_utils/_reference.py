@@ -72,7 +72,7 @@ def parse(text: str) -> Reference:
     """
     name, tag, digest = _split_version(text)
     host, path = _split_host(name)
-    if host == DOCKER_HUB and "/" not in path:
+    if host == DOCKER_HUB and path and "/" not in path:
         path = LIBRARY + path
     if tag is None and digest is None:
         tag = "latest"
@@ -82,20 +82,20 @@ def parse(text: str) -> Reference:
 def parse_oci(text: str) -> Reference:
     """Read the `oci://` reference of a chart, as `helm pull` takes it, with the version as tag.
 
-    The host is always written out, and `+` in a version is `_` in the tag
-    (https://helm.sh/docs/topics/registries/#oci-feature-deprecation-and-behavior-changes).
+    The host is always written out, and `+` in a version, but nowhere else, is `_` in the tag
+    (https://github.com/helm/helm/blob/v3.19.0/pkg/registry/reference.go).
 
     :raises InvalidReference: if it is no such reference, or names no version.
     """
     if not text.startswith("oci://"):
         raise InvalidReference(f"{shorten(text)} is no chart reference: it has to begin with oci://")
-    name, tag, digest = _split_version(text[len("oci://") :].replace("+", "_"))
+    name, tag, digest = _split_version(text[len("oci://") :])
     host, slash, path = name.partition("/")
     if not slash:
         raise InvalidReference(f"{shorten(text)} names no repository: write oci://host/path/chart:version")
     if tag is None and digest is None:
         raise InvalidReference(f"{shorten(text)} names no version: write oci://host/path/chart:version")
-    return _checked(text, Reference(_canonical_host(host), path, tag, digest))
+    return _checked(text, Reference(_canonical_host(host), path, tag and tag.replace("+", "_"), digest))
 
 
 def is_tag(text: str) -> bool:
@@ -153,7 +153,7 @@ def _objection(text: str, reference: Reference) -> str:
         (reference.path, "it names no repository"),
         (reference.path == reference.path.lower(), "a repository is written in lower case"),
         (_PATH.fullmatch(reference.path), f"{shorten(reference.path)} is no repository path"),
-        (len(reference.repository) <= _NAME_LIMIT, f"its name is longer than {_NAME_LIMIT} characters"),
+        (len(reference.path) <= _NAME_LIMIT, f"its repository is longer than {_NAME_LIMIT} characters"),
         (not _IMAGE_ID.fullmatch(text), "it is an image ID; registries know names only"),
         (reference.tag is None or is_tag(reference.tag), f"{shorten(reference.tag)} is no tag"),
         (
