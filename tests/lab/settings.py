@@ -45,8 +45,9 @@ HOST_PACKAGES = (
     "curl",
 )
 
-OPEN_PORT = 5443
-PRIVATE_PORT = 5444
+# Not any free port: references name it, and a lab that is brought up again has to answer to those of the last one.
+OPEN_PORT = int(os.environ.get("SEAHUB_LAB_PORT", "5443"))
+PRIVATE_PORT = OPEN_PORT + 1
 PRIVATE_USER = "reader"
 
 

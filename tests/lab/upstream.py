@@ -98,10 +98,10 @@ class Upstream:
     def start(self) -> None:
         """Bring both parts up; what runs already goes on."""
         kept(self.certificates.directory, certificates.make)
-        program = _program(self.settings)
+        registry = program(self.settings)
         for part in self.parts:
             if not part.daemon.running():
-                self._start(part, program)
+                self._start(part, registry)
 
     def stop(self) -> None:
         """End what `start` started."""
@@ -112,12 +112,12 @@ class Upstream:
         """Someone who may write to that part."""
         return Client(part, self.certificates.ca)
 
-    def _start(self, part: Part, program: Path) -> None:
+    def _start(self, part: Part, registry: Path) -> None:
         _require_free(part)
         part.directory.mkdir(parents=True, exist_ok=True)
         configuration = part.directory / "config.json"  # the registry reads YAML, of which JSON is a part
         configuration.write_text(json.dumps(self._configuration(part), indent=2))
-        part.daemon.start([program, "serve", configuration])
+        part.daemon.start([registry, "serve", configuration])
         self._wait(part)
         say(f"{part.daemon.name} answers at {part.address}")
 
@@ -206,7 +206,7 @@ class Client:
         return f"https://{self.part.address}/v2/{path}"
 
 
-def _program(settings: Settings) -> Path:
+def program(settings: Settings) -> Path:
     """Debian's docker-registry, unpacked and not installed: its package would start a service."""
     (deb,) = Archive(settings, "amd64").download(["docker-registry"])
 
@@ -236,5 +236,5 @@ def _require_free(part: Part) -> None:
         except OSError as error:
             raise LabError(
                 f"port {part.port} of the loopback address is taken, {part.daemon.name} needs it: "
-                "is the lab of another checkout up?"
+                "is the lab of another checkout up? SEAHUB_LAB_PORT names the first of two other ports"
             ) from error
