@@ -5,7 +5,8 @@
 """Platforms: reading, normalising and comparing them.
 
 The rules are those of containerd, which docker shares:
-https://github.com/containerd/platforms/blob/v1.0.0/database.go
+https://github.com/containerd/platforms/blob/v1.0.0-rc.4/database.go
+https://github.com/containerd/platforms/blob/v1.0.0-rc.4/compare.go
 """
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
@@ -30,17 +31,28 @@ _ARCHITECTURES = {
     "x86_64": ("amd64", ""),
     "x86-64": ("amd64", ""),
     "aarch64": ("arm64", ""),
+    "loongarch64": ("loong64", ""),
     "armhf": ("arm", "v7"),
     "armv7l": ("arm", "v7"),
     "armel": ("arm", "v6"),
     "armv6l": ("arm", "v6"),
     "armv8l": ("arm", "v8"),
 }
-# The variant that an architecture has when none is written, which therefore is left out.
-_DEFAULT_VARIANTS = {"arm64": ("8", "v8"), "amd64": ("v1",)}
-_ARM_VARIANTS = {"5": "v5", "6": "v6", "7": "v7", "8": "v8"}
-# Newest first; the unnamed variant of amd64 is its oldest.
-_OLDER_VARIANTS = {"arm": ("v8", "v7", "v6", "v5"), "amd64": ("v4", "v3", "v2", "")}
+# Architectures that may stand alone: a single word that is none of them is more likely a mistake than a new one.
+_KNOWN = (
+    *("386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le"),
+    *("riscv64", "s390x", "sparc64", "wasm"),
+)
+# Other spellings of a variant; the one that an architecture has when none is written is left out.
+_VARIANTS = {
+    "amd64": {"v1": ""},
+    "arm": {"": "v7", "5": "v5", "6": "v6", "7": "v7", "8": "v8"},
+    "arm64": {"8": "", "v8": "", "v8.0": "", "9": "v9", "9.0": "v9", "v9.0": "v9"},
+}
+# Newest first; each runs what is made for those after it. The unnamed variant is the oldest.
+_ARM64_V9 = (*(f"v9.{minor}" for minor in range(7, 0, -1)), "v9")
+_ARM64_V8 = (*(f"v8.{minor}" for minor in range(9, 0, -1)), "")
+_OLDER_VARIANTS = {"amd64": ("v4", "v3", "v2", ""), "arm": ("v8", "v7", "v6", "v5"), "arm64": _ARM64_V8}
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -61,14 +73,9 @@ def normalise(os: str, architecture: str, variant: str = "") -> Platform:
     os = os.lower()
     if os == "macos":
         os = "darwin"
-    variant = variant.lower()
     architecture, implied = _ARCHITECTURES.get(architecture.lower(), (architecture.lower(), ""))
-    variant = variant or implied
-    if architecture == "arm":
-        variant = _ARM_VARIANTS.get(variant, variant) or "v7"
-    elif variant in _DEFAULT_VARIANTS.get(architecture, ()):
-        variant = ""
-    return Platform(os, architecture, variant)
+    variant = implied or variant.lower()
+    return Platform(os, architecture, _VARIANTS.get(architecture, {}).get(variant, variant))
 
 
 def parse(text: str) -> Platform:
@@ -76,34 +83,49 @@ def parse(text: str) -> Platform:
 
     :raises InvalidPlatform: if it is neither.
     """
-    parts = text.strip().split("/")
-    if len(parts) == 1:
-        parts.insert(0, "linux")
-    if len(parts) > 3 or not all(_WORD.fullmatch(part) for part in parts):
-        raise InvalidPlatform(f"{shorten(text)} is no platform: write for example linux/amd64 or linux/arm64/v8")
-    return normalise(*parts)
+    words = text.strip().split("/")
+    if len(words) <= 3 and all(_WORD.fullmatch(word) for word in words):
+        platform = normalise(*words) if len(words) > 1 else normalise("linux", words[0])
+        if len(words) > 1 or platform.architecture in _KNOWN:
+            return platform
+    raise InvalidPlatform(f"{shorten(text)} is no platform: write for example linux/amd64, linux/arm64/v8 or amd64")
 
 
 def from_manifest(fields: Mapping[str, object]) -> Platform | None:
     """Read the `platform` object of a descriptor, or an image configuration, which has the same members.
 
     :returns: None where it names no platform; attestations are listed as `unknown/unknown`.
+    :raises InvalidPlatform: if what it names cannot be one: it would stand in the lock and in messages.
     """
     os, architecture, variant = (fields.get(name) for name in ("os", "architecture", "variant"))
     if not isinstance(os, str) or not isinstance(architecture, str) or not os or not architecture:
         return None
     if os == "unknown" or architecture == "unknown":
         return None
-    return normalise(os, architecture, variant if isinstance(variant, str) else "")
+    parts = [part for part in (os, architecture, variant) if isinstance(part, str) and part]
+    if not all(_WORD.fullmatch(part) for part in parts):
+        raise InvalidPlatform(f"{shorten('/'.join(parts))} is no platform")
+    return normalise(*parts)
 
 
 def acceptable(wanted: Platform) -> list[Platform]:
-    """Return what a machine of the wanted platform can run, the best first: older variants serve newer processors."""
-    older = _OLDER_VARIANTS.get(wanted.architecture, ())
-    variants = older[older.index(wanted.variant) :] if wanted.variant in older else (wanted.variant,)
-    return [Platform(wanted.os, wanted.architecture, variant) for variant in variants]
+    """Return what a machine of the wanted platform can run, the best first: older variants serve newer processors.
+
+    Another architecture is never among them, though containerd takes 386 for amd64: that is for the user to ask for.
+    """
+    return [Platform(wanted.os, wanted.architecture, variant) for variant in _older_variants(wanted)]
 
 
 def local() -> Platform:
     """Return the platform of the machine that this runs on, as a container on it would have it."""
     return normalise("linux", _python_platform.machine())
+
+
+def _older_variants(wanted: Platform) -> tuple[str, ...]:
+    variant = wanted.variant
+    if wanted.architecture == "arm64" and variant in _ARM64_V9:
+        newer = _ARM64_V9.index(variant)
+        # v9.x has all that v8.(x + 5) has.
+        return _ARM64_V9[newer:] + _ARM64_V8[max(0, newer - 3) :]
+    older = _OLDER_VARIANTS.get(wanted.architecture, ())
+    return older[older.index(variant) :] if variant in older else (variant,)
