@@ -24,6 +24,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._progress import Pr
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
 from ansible_collections.seahub.offline.plugins.module_utils._sync import Plan, Target
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay, size
+from ansible_collections.seahub.offline.plugins.plugin_utils._signals import interruptible
 
 LARGEST_PORTION = 128 * 1024 * 1024
 SMALLEST_PORTION = 8 * 1024 * 1024
@@ -69,14 +70,15 @@ class ActionModule(ActionBase):
         self._facts: dict[str, Any] = {}
         self._dest = self._remote_expand_user(arguments["dest"])
         self._source = self._loader.path_dwim(os.path.expandvars(arguments["source"]))
-        try:
-            result.update(self._synchronise())
-        except SeahubError as error:
-            raise AnsibleActionFail(str(error)) from error
-        except OSError as error:
-            raise AnsibleActionFail(f"{self._source} on the controller cannot be sent: {error}") from error
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+        with interruptible():
+            try:
+                result.update(self._synchronise())
+            except SeahubError as error:
+                raise AnsibleActionFail(str(error)) from error
+            except OSError as error:
+                raise AnsibleActionFail(f"{self._source} on the controller cannot be sent: {error}") from error
+            finally:
+                self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
     def _synchronise(self) -> dict[str, Any]:

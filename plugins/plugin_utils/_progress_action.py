@@ -19,10 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import signal
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any, TypeVar
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
@@ -31,6 +29,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.seahub.offline.plugins.module_utils import _progress
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay
+from ansible_collections.seahub.offline.plugins.plugin_utils._signals import interruptible
 
 # async_wrapper kills what takes longer; the task's own timeout is the user's way to limit it.
 TIME_LIMIT = 7 * 24 * 3600
@@ -41,14 +40,6 @@ SECONDS_TO_CLEAN_UP = 5
 T = TypeVar("T")
 
 display = Display()
-
-
-class Interrupted(BaseException):
-    """A signal came that ends Ansible."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 class ProgressActionModule(ActionBase):
@@ -62,7 +53,7 @@ class ProgressActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
         if self._shows_progress():
-            with _propagated_signals():
+            with interruptible():
                 result.update(self._run_with_progress())
         else:
             result.update(self._run_plainly())
@@ -196,30 +187,3 @@ class Job:
         self.folder = folder
         self.progress = progress
         self.result = f"{folder}/{id_}"
-
-
-@contextlib.contextmanager
-def _propagated_signals() -> Iterator[None]:
-    """Let the signals that end Ansible's worker become an exception first, so that a job can be stopped."""
-
-    def ignore(number: int, frame: FrameType | None) -> None:
-        """Ansible sends SIGTERM right after SIGINT: nothing may interrupt the cleaning up."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for other in before:
-            signal.signal(other, ignore)
-        # The process that owns the screen may be gone already: writing to it would fail.
-        display.verbosity = 0
-        raise Interrupted(number)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except Interrupted as interrupted:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.raise_signal(interrupted.number)
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
