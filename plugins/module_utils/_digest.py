@@ -81,5 +81,8 @@ def hash_file(path: str, algorithm: str = "sha256") -> str:
 
 def shorten(text: object, limit: int = 120) -> str:
     """Return any value as quoted text that is safe to show: a hostile name cannot fill the screen or control it."""
-    shown = repr(text)
+    try:
+        shown = repr(text)
+    except RecursionError:
+        shown = f"a {type(text).__name__} within others, too deep to show"
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."

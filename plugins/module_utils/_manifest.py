@@ -17,15 +17,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _media_types, _platform
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
-from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidDigest, InvalidManifest
+from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidManifest
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
 
 SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes of the largest manifest read: what registries accept (https://github.com/opencontainers/distribution-spec)."""
+
+# Sizes are 64-bit numbers to everybody else.
+_LARGEST = 2**63 - 1
+
+Kind = TypeVar("Kind")
 
 DEFAULT_ALGORITHM = "sha256:" + "0" * 64
 """A digest, given where only its algorithm matters."""
@@ -46,6 +51,11 @@ class Descriptor:
     urls: tuple[str, ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     artifact_type: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a layer that lies outside of the registry, such as the base layers of Windows images."""
+        return bool(self.urls) and self.media_type in _media_types.FOREIGN_LAYERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +109,11 @@ def parse(raw: bytes, media_type: str = "", algorithm_of: str = DEFAULT_ALGORITH
     """Read a manifest or an index.
 
     :param raw: its bytes, as the registry sent them.
-    :param media_type: the `Content-Type` it came with; used where the document names no media type itself, which OCI
-        allows.
+    :param media_type: the `Content-Type` it came with, which must not contradict what the document itself says.
     :param algorithm_of: a digest whose algorithm the manifest is known by.
-    :raises InvalidManifest: if it is none, or one of the old kind (schema 1) that has no stable digest.
+    :raises InvalidManifest: if it is none, or one that a stock registry could not serve, or one of the old kind
+        (schema 1) that has no stable digest.
+    :raises InvalidPlatform: if an index has a child for a platform that cannot be one.
     """
     document = _load(raw)
     kind = _kind(document, media_type.partition(";")[0].strip())
@@ -118,7 +129,7 @@ def parse(raw: bytes, media_type: str = "", algorithm_of: str = DEFAULT_ALGORITH
         layers=_descriptors(document, "layers") if kind in _media_types.MANIFESTS else (),
         children=_descriptors(document, "manifests") if kind in _media_types.INDEXES else (),
         subject=_descriptor(subject, "subject") if subject is not None else None,
-        artifact_type=str(document.get("artifactType") or ""),
+        artifact_type=_typed(document.get("artifactType"), str, "artifactType") or "",
     )
 
 
@@ -126,7 +137,7 @@ def _load(raw: bytes) -> dict[str, Any]:
     if len(raw) > SIZE_LIMIT:
         raise InvalidManifest(f"a manifest of {len(raw)} bytes is too large: the limit is {SIZE_LIMIT}")
     try:
-        document = json.loads(raw)
+        document = json.loads(raw.decode())
     except (ValueError, RecursionError) as error:
         raise InvalidManifest(f"this is no manifest, but {shorten(raw[:60])}: {error}") from error
     if not isinstance(document, dict):
@@ -140,49 +151,66 @@ def _kind(document: dict[str, Any], content_type: str) -> str:
             "the image has a manifest of the old kind (schema 1), which current engines no longer pull: "
             "push it again with a current client"
         )
-    declared = document.get("mediaType")
-    known = _media_types.MANIFESTS + _media_types.INDEXES
-    for candidate in (declared, content_type):
-        if candidate in known:
-            kind = str(candidate)
-            break
-    else:
-        kind = _media_types.OCI_INDEX if "manifests" in document else _media_types.OCI_MANIFEST
-    if (kind in _media_types.INDEXES) != ("manifests" in document) or (
-        "manifests" in document and "layers" in document
-    ):
-        raise InvalidManifest(f"the manifest contradicts its media type {shorten(declared or content_type)}")
+    if document.get("schemaVersion") != 2:
+        raise InvalidManifest(f"this is no manifest of schema version 2: {shorten(document)}")
+    # The document decides, as it does in the registry that serves it: the same bytes are the same thing in every run.
+    # https://github.com/distribution/distribution/blob/v2.8.3/registry/storage/manifeststore.go
+    declared = document.get("mediaType") or (
+        _media_types.OCI_INDEX if "manifests" in document and not document.get("config") else _media_types.OCI_MANIFEST
+    )
+    if declared not in _media_types.MANIFESTS + _media_types.INDEXES:
+        raise InvalidManifest(f"its media type is {shorten(declared)}, which a registry would not serve as a manifest")
+    kind = str(declared)
+    if _contradicts(document, kind) or _is_other(content_type, kind):
+        raise InvalidManifest(
+            f"the manifest contradicts its media type {shorten(document.get('mediaType') or content_type)}"
+        )
     return kind
 
 
+def _contradicts(document: dict[str, Any], kind: str) -> bool:
+    """Tell whether a document looks like a manifest to one reader and like an index to another.
+
+    https://github.com/opencontainers/image-spec/security/advisories/GHSA-77vh-xpmg-72qh
+    """
+    if kind in _media_types.INDEXES:
+        return "manifests" not in document or any(document.get(member) is not None for member in ("config", "layers"))
+    return document.get("manifests") is not None
+
+
+def _is_other(content_type: str, kind: str) -> bool:
+    other = _media_types.MANIFESTS if kind in _media_types.INDEXES else _media_types.INDEXES
+    return content_type in other
+
+
 def _descriptors(document: dict[str, Any], member: str) -> tuple[Descriptor, ...]:
-    value = document.get(member)
-    if value is None:
-        value = []
-    if not isinstance(value, list):
-        raise InvalidManifest(f"the manifest's {member} is no list")
-    return tuple(_descriptor(item, member) for item in value)
+    return tuple(_descriptor(item, member) for item in _typed(document.get(member), list, member) or ())
 
 
 def _descriptor(value: Any, member: str) -> Descriptor:
-    if not isinstance(value, dict):
-        raise InvalidManifest(f"the manifest has no usable {member}")
-    digest, size = value.get("digest"), value.get("size")
-    try:
-        _digest.split(digest if isinstance(digest, str) else "")
-    except InvalidDigest as error:
-        raise InvalidManifest(f"in the manifest's {member}: {error}") from error
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    fields = _typed(value, dict, member)
+    if fields is None:
+        raise InvalidManifest(f"the manifest has no {member}")
+    digest, size = fields.get("digest"), fields.get("size")
+    if not isinstance(digest, str) or not _digest.is_digest(digest):
+        raise InvalidManifest(f"in the manifest's {member}: {shorten(digest)} is no digest")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
         raise InvalidManifest(f"in the manifest's {member}: {shorten(size)} is no size")
-    platform, urls, annotations = value.get("platform"), value.get("urls"), value.get("annotations")
+    platform = _typed(fields.get("platform"), dict, "platform")
+    annotations = _typed(fields.get("annotations"), dict, "annotations") or {}
     return Descriptor(
-        media_type=str(value.get("mediaType") or ""),
-        digest=str(digest),
+        media_type=_typed(fields.get("mediaType"), str, "mediaType") or "",
+        digest=digest,
         size=size,
-        platform=_platform.from_manifest(platform) if isinstance(platform, dict) else None,
-        urls=tuple(str(url) for url in urls) if isinstance(urls, list) else (),
-        annotations=tuple(sorted((str(k), str(v)) for k, v in annotations.items()))
-        if isinstance(annotations, dict)
-        else (),
-        artifact_type=str(value.get("artifactType") or ""),
+        platform=_platform.from_manifest(platform) if platform else None,
+        urls=tuple(_typed(url, str, "urls") or "" for url in _typed(fields.get("urls"), list, "urls") or ()),
+        annotations=tuple(sorted((name, _typed(text, str, name) or "") for name, text in annotations.items())),
+        artifact_type=_typed(fields.get("artifactType"), str, "artifactType") or "",
     )
+
+
+def _typed(value: Any, kind: type[Kind], member: str) -> Kind | None:
+    """Return a member of the document, None where it has none; the registries that read it demand the same types."""
+    if value is not None and not isinstance(value, kind):
+        raise InvalidManifest(f"the manifest's {shorten(member)} cannot be {shorten(value)}")
+    return value
