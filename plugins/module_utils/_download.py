@@ -32,6 +32,8 @@ from ansible_collections.seahub.offline.plugins.module_utils._tree import BlobWr
 # Bytes left free on the disk, and files a blob takes (its folder and itself, with room for its links).
 _RESERVE = 64 * 1024 * 1024
 _INODES_PER_BLOB = 8
+# Bytes in a second up to which a broken transfer counts as one that brought nothing.
+_TRICKLE = 1024
 
 
 class Stream(Protocol):
@@ -48,7 +50,7 @@ class Stream(Protocol):
         """Give back what it holds."""
 
     def read(self, count: int) -> bytes:
-        """Return up to `count` bytes; none at the end."""
+        """Return some bytes, `count` at most, as soon as there are any; none at the end."""
 
 
 class BlobSource(Protocol):
@@ -69,7 +71,7 @@ class Job:
 class Downloader:
     """Brings blobs into a tree.
 
-    :param parallel: how many at once.
+    :param parallel: how many at once, at most: a source may let fewer in.
     """
 
     def __init__(self, tree: Tree, retry: RetryPolicy, parallel: int, report: _progress.Callback) -> None:
@@ -78,6 +80,7 @@ class Downloader:
         self._parallel = parallel
         self._report = report
         self._lock = threading.Lock()
+        self._stop = threading.Event()
         self._done_bytes = self._done_items = self._total_bytes = self._total_items = 0
         self.received = 0
         """Bytes that came over the wire."""
@@ -105,6 +108,7 @@ class Downloader:
                     if error is not None:
                         failed[futures[future]] = error
             except BaseException:
+                self._stop.set()
                 for future in futures:
                     future.cancel()
                 raise
@@ -133,29 +137,47 @@ class Downloader:
     def _fetch_from(self, source: BlobSource, blob: Descriptor) -> None:
         with self._tree.blob_writer(blob.digest, blob.size) as writer:
             self._show(writer.offset)
-            failures = 0
-            while writer.offset < blob.size:
-                before = writer.offset
-                try:
-                    self._receive(source, blob, writer)
-                except Unavailable as error:
-                    failures = failures + 1 if writer.offset <= before else 1
-                    time.sleep(self._retry.delay(failures, error))
-            writer.commit()
+            try:
+                self._fill(writer, source, blob)
+                writer.commit()
+            except BaseException:
+                self._show(-writer.offset)
+                raise
+
+    def _fill(self, writer: BlobWriter, source: BlobSource, blob: Descriptor) -> None:
+        failures = 0
+        while writer.offset < blob.size:
+            before, begun = writer.offset, time.monotonic()
+            try:
+                self._receive(source, blob, writer)
+            except Unavailable as error:
+                # A trickle is no progress: it would go on for ever.
+                worth = (time.monotonic() - begun) * _TRICKLE
+                failures = 1 if writer.offset - before > worth else failures + 1
+                self._stop.wait(self._retry.delay(failures, error))
 
     def _receive(self, source: BlobSource, blob: Descriptor, writer: BlobWriter) -> None:
+        """Receive what the source sends before it ends or breaks."""
+        self._check()
         with source.open_blob(blob, writer.offset) as stream:
-            if stream.start != writer.offset:
-                self._show(-writer.offset)
-                writer.restart()
+            # A source that begins anew all the same sends what is there already once more.
+            known = writer.offset - stream.start
             while True:
                 data = stream.read(_digest.CHUNK)
                 if not data:
                     break
-                writer.write(data)
-                self._show(len(data), received=len(data))
+                self._check()
+                fresh = data[known:] if known else data
+                known -= len(data) - len(fresh)
+                writer.write(fresh)
+                self._show(len(fresh), received=len(data))
         if writer.offset < blob.size:
             raise Unavailable(f"{blob.digest} ended after {writer.offset} of {blob.size} bytes")
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise TreeError("the download was stopped")
+        self._retry.check()
 
     def _show(self, count: int, received: int = 0) -> None:
         with self._lock:

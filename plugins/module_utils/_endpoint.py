@@ -16,8 +16,10 @@ https://distribution.github.io/distribution/spec/auth/token/
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import email.utils
+import http.client
 import http.cookiejar
 import json
 import re
@@ -26,7 +28,8 @@ import threading
 import time
 import traceback
 import urllib.parse
-from typing import Any, Mapping
+from types import TracebackType
+from typing import Any, ContextManager, Iterator, Mapping
 
 from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
@@ -38,6 +41,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     UntrustedCertificate,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._reference import DOCKER_HUB
+from ansible_collections.seahub.offline.plugins.module_utils._throttle import Place, Throttle
 
 try:
     import requests
@@ -53,11 +57,19 @@ except ImportError:
     _HTTPAdapter = object
     _AuthBase = object
 
+MINIMAL_RATE = 1024
+"""Bytes in a second below which a transfer counts as stuck, taken over the time after which a silent one does."""
+
 _DOCKER_HUB_SERVER = "registry-1.docker.io"
 _REDIRECTS = 5
+# Bytes of an unread body up to which it is cheaper to read them than to connect anew.
+_LEFTOVER = 64 * 1024
+# Connections kept open to each host.
+_CONNECTIONS = 64
 # How long a token lives that does not say so, by the token specification; and the part of its life in which it is used.
 _TOKEN_SECONDS = 60
 _TOKEN_SHARE = 0.8
+_TOKEN_LIMIT = 1024 * 1024
 _TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
 _CHALLENGE = re.compile(r"(?:^|,)\s*(basic|bearer)(?=\s|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
@@ -74,7 +86,7 @@ class Access:
     - ca_cert: path of a file with authorities that are trusted beside those of the system.
     - client_cert, client_key: paths of a certificate and key to show to the registry.
     - proxy: URL of a proxy; without one, those of the environment are used (`HTTPS_PROXY`, `NO_PROXY`, ...).
-    - timeout: seconds without any byte after which a connection counts as dead.
+    - timeout: seconds without any byte, or with hardly any, after which a connection counts as dead.
     """
 
     host: str
@@ -104,12 +116,42 @@ class _Adapter(_HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _pool_classes()
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(*args, ssl_context=self._context, **kwargs)
+        manager = super().proxy_manager_for(*args, ssl_context=self._context, **kwargs)
+        manager.pool_classes_by_scheme = _pool_classes()
+        return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         conn.cert_reqs = "CERT_REQUIRED" if self._context.verify_mode == ssl.CERT_REQUIRED else "CERT_NONE"
+
+
+class _Response(http.client.HTTPResponse):
+    """Gives what has arrived, where that of http.client waits until as much is there as was asked for.
+
+    Otherwise whoever is killed loses more, and a server that sends a byte a minute is waited for all day.
+    """
+
+    def read(self, amt: int | None = None) -> bytes:
+        if amt is None or self.fp is None or self.chunked or self.length is None:
+            return super().read(amt) if amt is None or self.fp is None else self.read1(amt)
+        # Not read1: before Python 3.12.2 it does not see that it has reached the end of the body
+        # (https://github.com/python/cpython/issues/113199).
+        data = self.fp.read1(min(amt, self.length))
+        self.length -= len(data)
+        if not data or not self.length:
+            self.close()
+        return data
+
+
+def _pool_classes() -> dict[str, Any]:
+    return {"http": _pool_class(urllib3.HTTPConnectionPool), "https": _pool_class(urllib3.HTTPSConnectionPool)}
+
+
+def _pool_class(pool: Any) -> Any:
+    connection = type("Connection", (pool.ConnectionCls,), {"response_class": _Response})
+    return type("Pool", (pool,), {"ConnectionCls": connection})
 
 
 class _NoAuth(_AuthBase):
@@ -119,70 +161,177 @@ class _NoAuth(_AuthBase):
         return request
 
 
-class Endpoint:
-    """A registry that is asked for things. May be used by several threads at once."""
+class Answer:
+    """What a registry answers: status, headers, and a body that is read as it arrives. Used as a context manager."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, response: Any, timeout: float, place: Place | None = None) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.links: Mapping[str, Mapping[str, str]] = response.links
+        self.url: str = response.url
+        self.reason: str = response.reason or ""
+        self._response = response
+        self._timeout = timeout
+        self._place = place
+        self._waited = 0.0
+        self._got = 0
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def location(self) -> str | None:
+        """Where it redirects to, if it does."""
+        return self.headers["Location"] if self._response.is_redirect else None
+
+    def read(self, count: int) -> bytes:
+        """Read some bytes of the body, `count` at most, as soon as there are any; none mean its end.
+
+        :raises Unavailable: if the connection breaks, or brings nothing or hardly anything for too long.
+        """
+        before = time.monotonic()
+        try:
+            data: bytes = self._response.raw.read(count, decode_content=False)
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            raise Unavailable(f"the connection to {_shown(self.url)} broke: {_reason(error)}") from error
+        self._got += len(data)
+        self._waited += time.monotonic() - before
+        if self._waited >= self._timeout:
+            if data and self._got < MINIMAL_RATE * self._waited:
+                raise Unavailable(
+                    f"{_shown(self.url)} sent only {self._got} bytes in {self._waited:.0f} seconds: given up"
+                )
+            self._waited = self._got = 0
+        if self._place is not None:
+            self._place.moved(len(data))
+        return data
+
+    def read_all(self, limit: int) -> bytes:
+        """Read the whole of a small body.
+
+        :param limit: bytes above which it is refused.
+        :raises RegistryError: if it is larger.
+        :raises Unavailable: if the connection breaks.
+        """
+        body = bytearray()
+        while len(body) <= limit:
+            data = self.read(limit + 1 - len(body))
+            if not data:
+                return bytes(body)
+            body += data
+        raise RegistryError(f"{_shown(self.url)} sent more than the {limit} bytes allowed here")
+
+    def close(self) -> None:
+        """Give the connection back for the next request; one with much of a body still to come is cut."""
+        with contextlib.suppress(RegistryError):
+            length = self.headers.get("Content-Length", "")
+            if self._response.request.method == "HEAD" or (length.isdigit() and int(length) <= _LEFTOVER):
+                self.read_all(_LEFTOVER)
+        self._response.close()
+
+
+class Endpoint:
+    """A registry that is asked for things. May be used by several threads at once.
+
+    :param throttle: gives the places for requests to its host.
+    """
+
+    def __init__(self, access: Access, throttle: Throttle | None = None) -> None:
         self.access = access
-        self._local = threading.local()
-        self._tokens: dict[str, tuple[str, float]] = {}
-        self._token_lock = threading.Lock()
+        self._throttle = throttle or Throttle()
         self._context = _tls_context(access)
+        self._session = self._make_session()
+        self._fixed = ""
+        self._tokens: dict[str, tuple[str, float]] = {}
+        self._bearer: Mapping[str, str] | None = None
+        self._lock = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
 
     def request(
         self, method: str, repository: str, resource: str, headers: Mapping[str, str] | None = None
-    ) -> requests.Response:
+    ) -> ContextManager[Answer]:
         """Ask the registry for a resource of a repository.
 
         :param resource: what follows the repository in the URL, such as `manifests/latest`.
-        :returns: a successful response whose body has not been read yet; the caller closes it.
+        :returns: a context with a successful answer whose body has not been read yet.
         :raises RegistryError: one of its kinds, for anything but success.
         """
         repository = self.access.prefix + repository
-        return self._ask(method, f"{self.access.base}/{repository}/{resource}", repository, dict(headers or {}))
+        return self._ask(method, f"{self.access.base}/{repository}/{resource}", repository, headers or {})
 
-    def get(self, url: str) -> requests.Response:
+    def get(self, url: str) -> ContextManager[Answer]:
         """Ask for a document of the same host that is not part of a registry, such as the index of charts.
 
         :returns: and raises what `request` does.
         """
         return self._ask("GET", url, "", {})
 
-    def _ask(self, method: str, url: str, repository: str, headers: dict[str, str]) -> requests.Response:
-        authorization = self._authorization(repository)
-        response = self._follow(method, url, headers, authorization)
-        if response.status_code == 401:
-            challenge = response.headers.get("WWW-Authenticate", "")
-            response.close()
-            authorization = self._answer(challenge, repository, url)
-            response = self._follow(method, url, headers, authorization)
-        if response.status_code >= 400:
-            with response:
-                raise _refusal(method, url, response)
-        return response
+    @contextlib.contextmanager
+    def _ask(self, method: str, url: str, repository: str, headers: Mapping[str, str]) -> Iterator[Answer]:
+        with self._throttle.enter() as place:
+            authorization = self._authorization(repository)
+            answer = self._follow(method, url, headers, authorization, place)
+            if answer.status == 401 and self._is_own(answer.url):
+                answer.close()
+                authorization = self._answer(answer.headers.get("WWW-Authenticate", ""), repository, authorization)
+                answer = self._follow(method, url, headers, authorization, place)
+            with answer:
+                if answer.status >= 400:
+                    raise _refusal(method, answer, self._is_own(answer.url))
+                yield answer
 
-    def _follow(self, method: str, url: str, headers: dict[str, str], authorization: str) -> requests.Response:
+    def _is_own(self, url: str) -> bool:
+        """Tell whether a URL is one of the registry itself: nobody else learns its credentials."""
+        here, own = urllib.parse.urlsplit(url), urllib.parse.urlsplit(self.access.base)
+        return (here.scheme, here.hostname, _port(here)) == (own.scheme, own.hostname, _port(own))
+
+    def _follow(
+        self, method: str, url: str, headers: Mapping[str, str], authorization: str, place: Place | None = None
+    ) -> Answer:
         """Send a request and follow redirects; credentials go to the registry itself only."""
-        origin = urllib.parse.urlsplit(url)
+        first = url
         for _hop in range(_REDIRECTS):
-            here = urllib.parse.urlsplit(url)
-            own = (here.scheme, here.netloc) == (origin.scheme, origin.netloc)
-            response = self._send(
-                method, url, {**headers, "Authorization": authorization} if own and authorization else headers
-            )
-            if not response.is_redirect:
-                return response
-            url = urllib.parse.urljoin(url, response.headers["Location"])
-            response.close()
-            if urllib.parse.urlsplit(url).scheme != "https" and origin.scheme == "https":
-                raise RegistryError(f"{self.access.host} redirects to {_shown(url)}, which is not encrypted: refused")
-        raise RegistryError(f"{self.access.host} redirects more than {_REDIRECTS} times from {_shown(origin.geturl())}")
+            own = {"Authorization": authorization} if authorization and self._is_own(url) else {}
+            answer = self._send(method, url, {**headers, **own}, place)
+            location = answer.location
+            if location is None:
+                return answer
+            answer.close()
+            url = self._target(url, location)
+        raise RegistryError(f"{self.access.host} redirects more than {_REDIRECTS} times from {_shown(first)}")
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
+    def _target(self, url: str, location: str) -> str:
+        """Return where a redirect leads."""
         try:
-            return self._session().request(
+            target = urllib.parse.urljoin(url, location)
+            parts = urllib.parse.urlsplit(target)
+            usable = parts.scheme in ("http", "https") and parts.hostname and _port(parts)
+        except ValueError:
+            usable = None
+        if not usable:
+            raise RegistryError(f"{self.access.host} redirects to {shorten(location)}, which is no address")
+        if parts.scheme == "http" and not self.access.plain_http:
+            raise RegistryError(f"{self.access.host} redirects to {_shown(target)}, which is not encrypted: refused")
+        return target
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        place: Place | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
+        try:
+            response = self._session.request(
                 method,
                 url,
+                data=form,
                 # A body compressed once more for transport would not have the digest that was asked for.
                 headers={"Accept-Encoding": "identity", **headers},
                 stream=True,
@@ -195,55 +344,77 @@ class Endpoint:
             raise Unavailable(f"{_shown(url)} cannot be reached through the proxy: {_reason(error)}") from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
             raise Unavailable(f"{_shown(url)} cannot be reached: {_reason(error)}") from error
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
+            raise RegistryError(f"{shorten(url)} is no address that can be asked: {_reason(error)}") from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"{_shown(url)} failed: {_reason(error)}") from error
+        return Answer(response, self.access.timeout, place)
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.mount("https://", _Adapter(self._context, pool_maxsize=4))
-            session.auth = _NoAuth()
-            session.headers["User-Agent"] = "seahub.offline"
-            # Some registries answer a cookie with a demand for a CSRF token (https://github.com/goharbor/harbor/issues/13184).
-            session.cookies.set_policy(_no_cookies())
-            if self.access.client_cert:
-                session.cert = (self.access.client_cert, self.access.client_key or self.access.client_cert)
-            if self.access.proxy:
-                session.proxies.update({"http": self.access.proxy, "https": self.access.proxy})
-            self._local.session = session
+    def _make_session(self) -> requests.Session:
+        """Return the session of all threads: its connections are shared, and nothing else in it ever changes."""
+        session = requests.Session()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Adapter(self._context, pool_maxsize=_CONNECTIONS))
+        session.auth = _NoAuth()
+        session.headers["User-Agent"] = "seahub.offline"
+        # Some registries answer a cookie with a demand for a CSRF token (https://github.com/goharbor/harbor/issues/13184).
+        session.cookies.set_policy(_no_cookies())
+        if self.access.client_cert:
+            session.cert = (self.access.client_cert, self.access.client_key or self.access.client_cert)
+        if self.access.proxy:
+            session.proxies.update({"http": self.access.proxy, "https": self.access.proxy})
         return session
 
     # Authentication
 
     def _authorization(self, repository: str) -> str:
-        """Return the header value that worked before for this repository, if it still holds."""
-        with self._token_lock:
+        """Return the header value for a repository, as far as the registry has said what it wants."""
+        with self._lock:
             value, expires = self._tokens.get(repository, ("", 0.0))
-        return value if time.monotonic() < expires else ""
+            bearer = self._bearer
+        if time.monotonic() < expires:
+            return value
+        # A registry that wanted a token for one repository wants one for each: asking first saves a refusal.
+        return self._fixed or (self._token(bearer, repository, value) if bearer else "")
 
-    def _remember(self, repository: str, value: str, seconds: float) -> str:
-        with self._token_lock:
-            self._tokens[repository] = (value, time.monotonic() + seconds)
-        return value
+    def _answer(self, header: str, repository: str, refused: str) -> str:
+        """Answer a challenge; return the value for the `Authorization` header.
 
-    def _answer(self, header: str, repository: str, url: str) -> str:
-        """Answer a challenge; return the value for the `Authorization` header."""
+        :param refused: the value that the registry did not accept, if one was sent.
+        """
         challenges = _challenges(header)
         credentials = self.access.credentials
         if credentials is not None and credentials.registry_token:
-            return self._remember(repository, f"Bearer {credentials.registry_token}", float("inf"))
+            self._fixed = f"Bearer {credentials.registry_token}"
+            return self._fixed
         if "bearer" in challenges:
-            token, seconds = self._fetch_token(challenges["bearer"], repository)
-            return self._remember(repository, f"Bearer {token}", seconds * _TOKEN_SHARE)
+            self._bearer = challenges["bearer"]
+            return self._token(challenges["bearer"], repository, refused)
         if "basic" in challenges:
             if credentials is None or not credentials.username:
                 raise AccessDenied(
                     f"{self.access.host} wants a user name and a password for {repository}: "
                     f"log in with 'docker login {self.access.host}' or give them in the option 'registries'"
                 )
-            return self._remember(repository, _basic(credentials), float("inf"))
-        raise AccessDenied(f"{_shown(url)} denies access and does not say how to get it ({shorten(header)})")
+            self._fixed = _basic(credentials)
+            return self._fixed
+        raise AccessDenied(
+            f"{self.access.host} denies access to {repository} and does not say how to get it ({shorten(header)})"
+        )
+
+    def _token(self, challenge: Mapping[str, str], repository: str, refused: str) -> str:
+        """Return a token for a repository, which one thread gets for all that want it at that moment."""
+        with self._lock:
+            turn = self._turns.setdefault(repository, threading.Lock())
+        with turn:
+            with self._lock:
+                value, expires = self._tokens.get(repository, ("", 0.0))
+            if value in ("", refused) or time.monotonic() >= expires:
+                token, seconds = self._fetch_token(challenge, repository)
+                value = f"Bearer {token}"
+                with self._lock:
+                    self._tokens[repository] = (value, time.monotonic() + seconds * _TOKEN_SHARE)
+            return value
 
     def _fetch_token(self, challenge: Mapping[str, str], repository: str) -> tuple[str, float]:
         realm = challenge.get("realm", "")
@@ -253,23 +424,22 @@ class Endpoint:
         query = {"scope": f"repository:{repository}:pull"}
         if challenge.get("service"):
             query["service"] = challenge["service"]
-        response = self._request_token(realm, query)
-        with response:
-            if response.status_code in (400, 401, 403):
+        with self._request_token(realm, query) as answer:
+            if answer.status in (400, 401, 403):
                 raise AccessDenied(
                     f"{_shown(realm)} refuses the credentials for {self.access.host}/{repository} "
-                    f"({response.status_code}): check the user name and the password or token"
+                    f"({answer.status}): check the user name and the password or token"
                 )
-            if response.status_code >= 400:
-                raise _refusal("GET", realm, response)
+            if answer.status >= 400:
+                raise _refusal("GET", answer, own=True)
             try:
-                answer = response.json()
-                token = answer.get("token") or answer["access_token"]
-                return str(token), float(answer.get("expires_in") or _TOKEN_SECONDS)
+                found = json.loads(answer.read_all(_TOKEN_LIMIT))
+                token = found.get("token") or found["access_token"]
+                return str(token), float(found.get("expires_in") or _TOKEN_SECONDS)
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise RegistryError(f"{_shown(realm)} gave no token for {self.access.host}/{repository}") from error
 
-    def _request_token(self, realm: str, query: dict[str, str]) -> requests.Response:
+    def _request_token(self, realm: str, query: dict[str, str]) -> Answer:
         credentials = self.access.credentials
         if credentials is not None and credentials.identity_token:
             form = {
@@ -277,45 +447,10 @@ class Endpoint:
                 "refresh_token": credentials.identity_token,
                 "client_id": "seahub.offline",
             }
-            return self._post(realm, {**query, **form})
+            return self._send("POST", realm, {}, form={**query, **form})
         headers = {"Authorization": _basic(credentials)} if credentials is not None and credentials.username else {}
         separator = "&" if "?" in realm else "?"
         return self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query)}", headers)
-
-    def _post(self, url: str, form: Mapping[str, str]) -> requests.Response:
-        try:
-            return self._session().post(url, data=form, timeout=self.access.timeout, allow_redirects=False)
-        except requests.exceptions.RequestException as error:
-            raise Unavailable(f"{_shown(url)} cannot be reached: {_reason(error)}") from error
-
-
-def read_body(response: requests.Response, limit: int) -> bytes:
-    """Read a whole, small body and close the response.
-
-    :param limit: bytes above which it is refused.
-    :raises RegistryError: if it is larger.
-    :raises Unavailable: if the connection breaks.
-    """
-    with response:
-        body = bytearray()
-        while len(body) <= limit:
-            data = read_some(response, limit + 1 - len(body))
-            if not data:
-                return bytes(body)
-            body += data
-    raise RegistryError(f"{_shown(response.url)} sent more than the {limit} bytes allowed here")
-
-
-def read_some(response: requests.Response, count: int) -> bytes:
-    """Read up to `count` bytes of a body; no bytes mean its end.
-
-    :raises Unavailable: if the connection breaks, stalls, or ends before the announced length.
-    """
-    try:
-        data: bytes = response.raw.read(count, decode_content=False)
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise Unavailable(f"the connection to {_shown(response.url)} broke: {_reason(error)}") from error
-    return data
 
 
 def _tls_context(access: Access) -> ssl.SSLContext:
@@ -354,26 +489,31 @@ def _tls_error(access: Access, url: str, error: Exception) -> RegistryError:
     return Unavailable(f"{_shown(url)}: the encrypted connection failed: {_reason(error)}")
 
 
-def _refusal(method: str, url: str, response: requests.Response) -> RegistryError:
-    """Turn an unsuccessful response into the error that says what to do about it."""
-    status = response.status_code
-    codes, said = _diagnosis(response)
-    what = f"{method} {_shown(url)}: {status} {said}".rstrip()
-    if status in _TEMPORARY or "TOOMANYREQUESTS" in codes:
-        return Unavailable(what, _retry_after(response))
-    if status == 404:
+def _refusal(method: str, answer: Answer, own: bool) -> RegistryError:
+    """Turn an unsuccessful answer into the error that says what to do about it.
+
+    :param own: whether the registry itself gave it, not a host that it redirects to.
+    """
+    codes, said = _diagnosis(answer)
+    what = f"{method} {_shown(answer.url)}: {answer.status} {said}".rstrip()
+    if answer.status in _TEMPORARY or "TOOMANYREQUESTS" in codes:
+        return Unavailable(what, _retry_after(answer))
+    if answer.status == 404:
         return NotFound(f"{what}: it is not there; check the name and the tag")
-    if status in (401, 403):
+    if answer.status in (401, 403) and own:
         return AccessDenied(f"{what}: it is not there, or these credentials may not read it")
+    if answer.status in (401, 403):
+        # The addresses that a registry redirects to are signed for a short time: it gives a new one when asked again.
+        return Unavailable(what)
     return RegistryError(what)
 
 
-def _diagnosis(response: requests.Response) -> tuple[set[str], str]:
+def _diagnosis(answer: Answer) -> tuple[set[str], str]:
     """Return the error codes that a registry gives in its answer, and what it says, shortened."""
     try:
-        body = read_body(response, 64 * 1024)
+        body = answer.read_all(_LEFTOVER)
     except RegistryError:
-        return set(), response.reason or ""
+        return set(), answer.reason
     try:
         errors = json.loads(body)["errors"]
         codes = {str(item.get("code", "")).upper() for item in errors}
@@ -381,12 +521,12 @@ def _diagnosis(response: requests.Response) -> tuple[set[str], str]:
     except (ValueError, KeyError, TypeError, AttributeError):
         text = body.decode(errors="replace").strip()
         codes, said = ({"TOOMANYREQUESTS"} if "toomanyrequests" in text.lower() else set()), text
-    return codes, (said[:200] or response.reason or "").replace("\n", " ")
+    return codes, (shorten(said, 200)[1:-1] or answer.reason)
 
 
-def _retry_after(response: requests.Response) -> float:
+def _retry_after(answer: Answer) -> float:
     """Return the seconds that `Retry-After` asks for, which is a number or a date (RFC 9110, section 10.2.3)."""
-    value = response.headers.get("Retry-After", "").strip()
+    value = answer.headers.get("Retry-After", "").strip()
     try:
         return max(0.0, float(value))
     except ValueError:
@@ -413,10 +553,15 @@ def _basic(credentials: Credentials) -> str:
     return "Basic " + base64.b64encode(f"{credentials.username}:{credentials.password}".encode()).decode()
 
 
+def _port(parts: urllib.parse.SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def _shown(url: str) -> str:
     """Return a URL without what may be secret in it: user names and the query (signed download addresses)."""
     parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    address = urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return shorten(address, 300)[1:-1]
 
 
 def _reason(error: BaseException) -> str:

@@ -12,24 +12,25 @@ A repository is asked through its mirrors first, in their order, and then at its
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
 import threading
 import urllib.parse
 from types import TracebackType
-from typing import Any, Callable, Mapping, Sequence, TypeVar
+from typing import Callable, Mapping, Sequence, TypeVar
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _digest,
-    _endpoint,
     _manifest,
     _media_types,
     _reference,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials, LoginFile
-from ansible_collections.seahub.offline.plugins.module_utils._endpoint import Access, Endpoint
+from ansible_collections.seahub.offline.plugins.module_utils._endpoint import Access, Answer, Endpoint
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    AccessDenied,
     DigestMismatch,
     NotFound,
     RegistryError,
@@ -38,10 +39,12 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
 from ansible_collections.seahub.offline.plugins.module_utils._reference import Reference
 from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.seahub.offline.plugins.module_utils._throttle import Throttle
 
 Result = TypeVar("Result")
 # How many tags are asked for at a time, and after how many pages a list has no end.
 _PAGE, _PAGES = 1000, 1000
+_ACCEPT = {"Accept": _media_types.ACCEPT}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -81,20 +84,25 @@ class Registries:
         logins: Sequence[LoginFile] = (),
         retry: RetryPolicy | None = None,
         timeout: float = 60.0,
+        parallel: int = 32,
     ) -> None:
         """Collect the settings.
 
         :param settings: by `host[:port][/path]`; for a repository the longest of those that fit counts.
         :param default: for whatever has no settings of its own.
         :param logins: login files, asked in this order where the settings give no credentials.
-        :param timeout: seconds without a byte after which a connection counts as dead.
+        :param timeout: seconds without any byte, or with hardly any, after which a connection counts as dead.
+        :param parallel: how many requests one host gets at once, at most.
         """
         self._settings = dict(settings or {})
         self._default = default or Settings()
         self._logins = logins
         self._retry = retry or RetryPolicy()
         self._timeout = timeout
+        self._default_host = ""
+        self._parallel = parallel
         self._endpoints: dict[Access, Endpoint] = {}
+        self._throttles: dict[str, Throttle] = {}
         self._lock = threading.Lock()
 
     def repository(self, reference: Reference) -> Repository:
@@ -102,7 +110,9 @@ class Registries:
         settings = self._find(reference.host, reference.path)
         accesses = [self._mirror(mirror, reference.path) for mirror in settings.mirrors]
         accesses.append(self._access(settings, reference.host, "", reference.path))
-        return Repository(reference.path, [self._endpoint(access) for access in accesses], self._retry)
+        return Repository(
+            reference.path, [self._endpoint(access) for access in accesses], self._retry, self._endpoint_of
+        )
 
     def download(self, url: str, limit: int) -> bytes:
         """Return a document from a web server, reached as the settings for its host and path say.
@@ -110,17 +120,29 @@ class Registries:
         :param limit: bytes above which it is refused.
         :raises RegistryError: one of its kinds, if it is not to be had.
         """
+        endpoint = self._endpoint_of(url)
+
+        def read() -> bytes:
+            with endpoint.get(url) as answer:
+                return answer.read_all(limit)
+
+        return self._retry.run(read)
+
+    def _endpoint_of(self, url: str) -> Endpoint:
+        """Return the endpoint for a document outside of registries."""
         parts = urllib.parse.urlsplit(url)
-        settings = self._find(parts.netloc, parts.path.strip("/"))
-        access = self._access(settings, parts.netloc, "", parts.path.strip("/"))
+        path = parts.path.strip("/")
+        access = self._access(self._find(parts.netloc, path), parts.netloc, "", path)
         # Whoever writes out http:// has said so.
-        endpoint = self._endpoint(dataclasses.replace(access, plain_http=parts.scheme == "http"))
-        return self._retry.run(lambda: _endpoint.read_body(endpoint.get(url), limit))
+        return self._endpoint(dataclasses.replace(access, plain_http=parts.scheme == "http"))
 
     def _find(self, host: str, path: str) -> Settings:
         parts = path.split("/")
         keys = ["/".join([host, *parts[:count]]) for count in range(len(parts), -1, -1)]
-        return next((self._settings[key] for key in keys if key in self._settings), self._default)
+        found = next((self._settings[key] for key in keys if key in self._settings), None)
+        if found is None and self._default.credentials is not None:
+            self._claim_default_credentials(host)
+        return found or self._default
 
     def _mirror(self, mirror: str, path: str) -> Access:
         scheme, separator, rest = mirror.rpartition("://")
@@ -145,6 +167,15 @@ class Registries:
             credentials=settings.credentials or self._login(host, prefix + path),
         )
 
+    def _claim_default_credentials(self, host: str) -> None:
+        """Keep one user name and password from being shown to several hosts."""
+        self._default_host = self._default_host or host
+        if host != self._default_host:
+            raise AccessDenied(
+                f"'username' and 'password' are for one registry, but both {self._default_host} and {host} would get "
+                "them: give each its own entry in 'registries'"
+            )
+
     def _login(self, host: str, path: str) -> Credentials | None:
         found = (login.find(host, path) for login in self._logins)
         return next((credentials for credentials in found if credentials is not None), None)
@@ -153,16 +184,24 @@ class Registries:
         """Return the one endpoint for an access, so that connections and tokens are shared."""
         with self._lock:
             if access not in self._endpoints:
-                self._endpoints[access] = Endpoint(access)
+                throttle = self._throttles.setdefault(access.host, Throttle(self._parallel, self._retry.patience))
+                self._endpoints[access] = Endpoint(access, throttle)
             return self._endpoints[access]
 
 
 class Repository:
     """A repository of a registry, from which artifacts are read. May be used by several threads at once."""
 
-    def __init__(self, path: str, endpoints: Sequence[Endpoint], retry: RetryPolicy) -> None:
+    def __init__(
+        self,
+        path: str,
+        endpoints: Sequence[Endpoint],
+        retry: RetryPolicy,
+        endpoint_of: Callable[[str], Endpoint],
+    ) -> None:
         self.path = path
         self._endpoints = endpoints
+        self._endpoint_of = endpoint_of
         self._retry = retry
 
     def resolve(self, version: str) -> str:
@@ -172,10 +211,8 @@ class Repository:
         """
 
         def ask(endpoint: Endpoint) -> str:
-            with endpoint.request(
-                "HEAD", self.path, f"manifests/{version}", {"Accept": _media_types.ACCEPT}
-            ) as response:
-                announced: str = response.headers.get("Docker-Content-Digest", "")
+            with endpoint.request("HEAD", self.path, f"manifests/{version}", _ACCEPT) as answer:
+                announced = answer.headers.get("Docker-Content-Digest", "")
             if _digest.is_digest(version):
                 return version
             # The header is optional: https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests
@@ -198,13 +235,19 @@ class Repository:
         :returns: the stream, which may begin at 0 although another offset was asked for.
         :raises RegistryError: one of its kinds, if it is not to be had.
         """
-        return self._first(lambda endpoint: self._open(endpoint, blob, offset))
+        try:
+            return self._first(lambda endpoint: self._open(endpoint, blob, offset))
+        except NotFound:
+            if not blob.is_foreign:
+                raise
+        return self._open_foreign(blob)
 
     def read_blob(self, blob: Descriptor, limit: int) -> bytes:
         """Read a small blob, unverified; a limit in bytes keeps a wrong one from filling the memory."""
 
         def read(endpoint: Endpoint) -> bytes:
-            return _endpoint.read_body(endpoint.request("GET", self.path, f"blobs/{blob.digest}"), limit)
+            with endpoint.request("GET", self.path, f"blobs/{blob.digest}") as answer:
+                return answer.read_all(limit)
 
         return self._retry.run(lambda: self._first(read))
 
@@ -224,12 +267,13 @@ class Repository:
         """
 
         def ask(endpoint: Endpoint) -> Manifest | None:
+            accept = {"Accept": _media_types.OCI_INDEX}
             try:
-                response = endpoint.request("GET", self.path, f"referrers/{digest}", {"Accept": _media_types.OCI_INDEX})
+                with endpoint.request("GET", self.path, f"referrers/{digest}", accept) as answer:
+                    media_type = answer.headers.get("Content-Type", "").partition(";")[0]
+                    raw = answer.read_all(_manifest.SIZE_LIMIT)
             except NotFound:
                 return None
-            media_type = response.headers.get("Content-Type", "").partition(";")[0]
-            raw = _endpoint.read_body(response, _manifest.SIZE_LIMIT)
             # Registries that do not know the address may answer it with a page of their own.
             return _manifest.parse(raw, media_type) if media_type == _media_types.OCI_INDEX else None
 
@@ -239,23 +283,23 @@ class Repository:
         tags: list[str] = []
         resource = f"tags/list?n={_PAGE}"
         for _page in range(_PAGES):
-            response = endpoint.request("GET", self.path, resource)
-            link = response.links.get("next", {}).get("url", "")
+            with endpoint.request("GET", self.path, resource) as answer:
+                link = answer.links.get("next", {}).get("url", "")
+                body = answer.read_all(_manifest.SIZE_LIMIT)
             try:
-                names = json.loads(_endpoint.read_body(response, _manifest.SIZE_LIMIT)).get("tags") or []
+                names = json.loads(body).get("tags") or []
             except (ValueError, AttributeError) as error:
                 raise RegistryError(f"{endpoint.access.host} gave no list of the tags of {self.path}") from error
             tags += [name for name in names if isinstance(name, str) and _reference.is_tag(name)]
-            last = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query).get("last")
-            if not last:
+            if not link:
                 return tags
-            resource = f"tags/list?{urllib.parse.urlencode({'n': _PAGE, 'last': last[0]})}"
+            resource = f"tags/list?{urllib.parse.urlsplit(link).query}"
         raise RegistryError(f"{endpoint.access.host} has no end to the list of the tags of {self.path}")
 
     def _manifest(self, endpoint: Endpoint, version: str) -> Manifest:
-        response = endpoint.request("GET", self.path, f"manifests/{version}", {"Accept": _media_types.ACCEPT})
-        media_type = response.headers.get("Content-Type", "")
-        raw = _endpoint.read_body(response, _manifest.SIZE_LIMIT)
+        with endpoint.request("GET", self.path, f"manifests/{version}", _ACCEPT) as answer:
+            media_type = answer.headers.get("Content-Type", "")
+            raw = answer.read_all(_manifest.SIZE_LIMIT)
         expected = version if _digest.is_digest(version) else ""
         found = _manifest.parse(raw, media_type, expected or _manifest.DEFAULT_ALGORITHM)
         if expected and found.digest != expected:
@@ -265,20 +309,31 @@ class Repository:
     def _open(self, endpoint: Endpoint, blob: Descriptor, offset: int) -> BlobStream:
         # A closed range: some servers refuse open ones. Many that ignore ranges do not say so: the answer tells.
         headers = {"Range": f"bytes={offset}-{blob.size - 1}"} if 0 < offset < blob.size else {}
-        try:
-            response = endpoint.request("GET", self.path, f"blobs/{blob.digest}", headers)
-        except (NotFound, Unavailable):
-            raise
-        except RegistryError:
-            if not headers:
+        with contextlib.ExitStack() as stack:
+            try:
+                answer = stack.enter_context(endpoint.request("GET", self.path, f"blobs/{blob.digest}", headers))
+            except (NotFound, Unavailable):
                 raise
-            return self._open(endpoint, blob, 0)
-        if response.status_code != 206:
-            return BlobStream(response, 0)
-        if not _matches(response.headers.get("Content-Range", ""), offset, blob.size):
-            response.close()
-            return self._open(endpoint, blob, 0)
-        return BlobStream(response, offset)
+            except RegistryError:
+                if not headers:
+                    raise
+            else:
+                start = _start(answer, offset, blob.size)
+                if start is not None:
+                    return BlobStream(answer, start, stack.pop_all())
+        return self._open(endpoint, blob, 0)
+
+    def _open_foreign(self, blob: Descriptor) -> BlobStream:
+        """Ask for a layer where its manifest says that it lies."""
+        said = []
+        for url in blob.urls:
+            try:
+                with contextlib.ExitStack() as stack:
+                    answer = stack.enter_context(self._endpoint_of(url).get(url))
+                    return BlobStream(answer, 0, stack.pop_all())
+            except RegistryError as error:
+                said.append(str(error))
+        raise NotFound(f"the foreign layer {blob.digest} is not to be had: {'; '.join(said)}")
 
     def _first(self, ask: Callable[[Endpoint], Result]) -> Result:
         """Ask the endpoints in turn until one gives what is wanted; else tell what each of them said."""
@@ -299,9 +354,10 @@ class Repository:
 class BlobStream:
     """The bytes of a blob as they arrive, from `start` on. Used as a context manager."""
 
-    def __init__(self, response: Any, start: int) -> None:
+    def __init__(self, answer: Answer, start: int, request: contextlib.ExitStack) -> None:
         self.start = start
-        self._response = response
+        self._answer = answer
+        self._request = request
 
     def __enter__(self) -> BlobStream:
         return self
@@ -309,16 +365,20 @@ class BlobStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._response.close()
+        self._request.__exit__(kind, error, traceback)
 
     def read(self, count: int) -> bytes:
-        """Read up to `count` bytes; no bytes mean the end.
+        """Read some bytes, `count` at most; none mean the end.
 
         :raises Unavailable: if the connection breaks, stalls, or ends before the announced length.
         """
-        return _endpoint.read_some(self._response, count)
+        return self._answer.read(count)
 
 
-def _matches(content_range: str, offset: int, size: int) -> bool:
-    match = _CONTENT_RANGE.fullmatch(content_range.strip())
-    return match is not None and int(match.group(1)) == offset and match.group(3) in ("*", str(size))
+def _start(answer: Answer, offset: int, size: int) -> int | None:
+    """Return with which byte of a blob an answer begins; None if it is another part than was asked for."""
+    if answer.status != 206:
+        return 0
+    match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+    fits = match is not None and int(match.group(1)) == offset and match.group(3) in ("*", str(size))
+    return offset if fits else None

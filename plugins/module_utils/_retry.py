@@ -27,7 +27,7 @@ class RetryPolicy:
     - base, ceiling: seconds; the wait grows from the one to the other, each a random part of it, so that many
       transfers that failed together do not come back together.
     - patience: the longest wait in seconds that a registry's `Retry-After` is granted.
-    - deadline: the moment (of `time.monotonic`) after which nothing is tried again; None for no such moment.
+    - deadline: the moment (of `time.monotonic`) after which nothing is begun or goes on; None for no such moment.
     """
 
     attempts: int = 6
@@ -35,6 +35,14 @@ class RetryPolicy:
     ceiling: float = 30.0
     patience: float = 300.0
     deadline: float | None = None
+
+    def check(self) -> None:
+        """Make sure that there is time left.
+
+        :raises Unavailable: if the deadline has passed.
+        """
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise Unavailable("the time allowed for this run is over: run it again, it goes on where it stopped")
 
     def delay(self, failures: int, error: Unavailable) -> float:
         """Return how many seconds to wait after so many failures in a row.
@@ -57,6 +65,7 @@ class RetryPolicy:
         failures = 0
         while True:
             try:
+                self.check()
                 return action()
             except Unavailable as error:
                 failures += 1
