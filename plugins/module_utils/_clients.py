@@ -112,6 +112,18 @@ class Docker:
         done = _call([self._binary, "image", "inspect", "--format", "{{.Id}}", name], self._timeout)
         return done.stdout.strip() if done.returncode == 0 else None
 
+    def images(self) -> frozenset[str]:
+        """Return the IDs of all images."""
+        return frozenset(self._must("image", "ls", "--all", "--quiet", "--no-trunc").split())
+
+    def is_nameless(self, image: str) -> bool:
+        """Tell whether an image is there that has neither a tag nor a digest to be found by."""
+        done = _call(
+            [self._binary, "image", "inspect", "--format", "{{len .RepoTags}} {{len .RepoDigests}}", image],
+            self._timeout,
+        )
+        return done.returncode == 0 and done.stdout.split() == ["0", "0"]
+
     def tag(self, image: str, name: str) -> None:
         """Give an image a name."""
         self._must("image", "tag", image, name)

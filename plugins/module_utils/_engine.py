@@ -247,4 +247,5 @@ ENGINES: dict[str, type[Engine]] = {Docker.name: Docker}
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:
-    return (done.stderr.strip() or done.stdout.strip())[-500:]
+    text = done.stderr.strip() or done.stdout.strip()
+    return text.replace("docker: ", "", 1).replace("Error response from daemon: ", "", 1)[-500:].rstrip(".")

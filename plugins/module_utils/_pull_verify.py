@@ -101,10 +101,11 @@ class _Outcome:
 
 @dataclass(frozen=True)
 class _Before:
-    """What the host had before a pull: the image of that name, and that of name and digest."""
+    """What the host had before a pull: the image of that name, that of name and digest, and all images."""
 
     named: str | None
     by_digest: str | None
+    images: frozenset[str]
 
 
 def pulls(entry: Entry, settings: Settings) -> list[Pull]:
@@ -221,16 +222,20 @@ def _platform_option(pull: Pull, own: Platform) -> str | None:
 @contextlib.contextmanager
 def _restored(docker: Docker, reference: str, by_digest: str) -> Iterator[_Before]:
     """Leave the host's images afterwards as they are now, however the pull ends."""
-    before = _Before(docker.image(reference), docker.image(by_digest))
+    before = _Before(docker.image(reference), docker.image(by_digest), docker.images())
     try:
         yield before
     finally:
+        pulled = docker.image(reference)
         if before.named is None:
             _remove(docker, reference)
-        elif docker.image(reference) != before.named:
+        elif pulled != before.named:
             docker.tag(before.named, reference)
         if before.by_digest is None:
             _remove(docker, by_digest)
+        # What has lost its name to the image that had it before would stay for ever, found by nobody.
+        if pulled is not None and pulled not in before.images and docker.is_nameless(pulled):
+            docker.remove(pulled)
 
 
 def _remove(docker: Docker, name: str) -> None:

@@ -145,7 +145,14 @@ def wait_until_healthy(settings: Settings, engine: Engine, timeout: float) -> No
     trust = _tls.context(settings.ca_certificate)
     deadline = time.monotonic() + timeout
     while True:
-        problem = _problem(settings, trust)
+        try:
+            problem = _problem(settings, trust)
+        except ssl.SSLCertVerificationError as error:
+            # Waiting does not make a certificate right.
+            raise ServiceError(
+                f"{settings.url} answers on this host, but {settings.ca_certificate} does not verify its certificate "
+                f"for {settings.domain}: {error.verify_message.rstrip('.')}"
+            ) from error
         if problem is None:
             return
         container = engine.container(settings.name)
@@ -230,13 +237,17 @@ def _own_container(name: str, engine: Engine) -> Container | None:
 
 
 def _problem(settings: Settings, trust: ssl.SSLContext) -> str | None:
-    """Ask the registry on this host. The name of the domain need not be known here yet."""
+    """Ask the registry on this host. Its name need not be known here yet.
+
+    :returns: what is wrong, though it may only be too early; None if it answers as it should.
+    :raises ssl.SSLCertVerificationError: if its certificate is not right.
+    """
     connection = _tls.Connection(settings.domain, settings.port, trust, address="127.0.0.1", timeout=10)
     try:
         connection.request("GET", "/v2/")
         status = connection.getresponse().status
-    except ssl.SSLCertVerificationError as error:
-        return f"its certificate is not right for {settings.domain}: {error.verify_message}"
+    except ssl.SSLCertVerificationError:
+        raise
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
     finally:
