@@ -18,6 +18,28 @@ options:
       - A C(registry) container serves it as it is, mounted at C(/var/lib/registry).
     type: path
     required: true
+  naming:
+    description:
+      - What names look like in the tree. V(drop_host) leaves the source host out, so that C(quay.io/team/app:1) becomes
+        C(team/app:1). V(keep_host) keeps it as the first part of the name.
+      - Two different artifacts that would get one name are an error before anything is downloaded.
+    type: str
+    choices: [drop_host, keep_host]
+    default: drop_host
+  signatures:
+    description:
+      - Whether signatures, attestations and bills of materials are saved with what they belong to, both by cosign's
+        tags and by OCI referrers. They are looked for when an artifact is saved or has moved, not when all of it is
+        there.
+      - On the far side, all of them are found by tags that begin with C(sha256-).
+    type: bool
+    default: true
+  locked:
+    description:
+      - Save exactly the digests that the lock of the tree (C(seahub.lock.json)) has, and fail for those that are not in
+        it or that their source no longer has.
+    type: bool
+    default: false
   registries:
     description:
       - How registries are reached, by C(host[:port]), or by C(host[:port]/path) for repositories below that path;
@@ -61,7 +83,7 @@ options:
     description:
       - How many requests and downloads are under way at once.
     type: int
-    default: 8
+    default: 16
   retries:
     description:
       - How often something that fails for the moment is tried again without any progress in between, with growing
@@ -73,6 +95,10 @@ options:
       - Seconds without any byte after which a connection counts as dead.
     type: int
     default: 60
+  deadline:
+    description:
+      - Seconds after which nothing is tried again. Without it, every failure has its O(retries).
+    type: int
   wait:
     description:
       - Seconds to wait for another process that is writing the same tree; then the module fails.

@@ -69,23 +69,31 @@ class Artifact:
         return sizes
 
 
-def gather(reader: Reader, digest: str, wanted: Sequence[Platform]) -> Artifact:
+def gather(
+    reader: Reader,
+    digest: str,
+    wanted: Sequence[Platform],
+    skip_missing: bool = False,
+    foreign_layers: bool = False,
+) -> Artifact:
     """Follow a manifest to all that it needs.
 
-    :param wanted: the platforms to take of an image that has several, and one of which an image must have that has one
-        only; none stand for all.
+    :param wanted: the platforms to take of an image, all of which it must have; none stand for all that it has.
+    :param skip_missing: leave out wanted platforms that the image lacks, as long as it has one of them.
+    :param foreign_layers: take layers, too, that the manifest says lie outside of the registry.
     :raises PlatformMissing: if the image lacks one of them.
     :raises InvalidManifest: if what is found makes no sense.
+    :raises InvalidPlatform: if it is for a platform that cannot be one.
     """
     root = reader.manifest(digest)
     gathering = _Gathering(reader, tuple(wanted))
     gathering.add(root, None, 0)
-    if wanted and gathering.has_platforms:
-        gathering.check()
+    if gathering.has_platforms:
+        gathering.check(skip_missing)
     return Artifact(
         root=root,
         manifests=tuple(gathering.manifests.values()),
-        blobs=tuple(gathering.blobs.values()),
+        blobs=tuple(blob for blob in gathering.blobs.values() if foreign_layers or not blob.is_foreign),
         platforms=tuple(sorted(gathering.taken)),
     )
 
@@ -104,21 +112,23 @@ class _Gathering:
         return bool(self._seen)
 
     def add(self, manifest: Manifest, platform: Platform | None, depth: int) -> None:
-        if manifest.digest in self.manifests:
-            return
+        known = manifest.digest in self.manifests
         self.manifests[manifest.digest] = manifest
         if not manifest.is_index:
+            # Again, if it is known: one manifest may serve several platforms.
             self._add_single(manifest, platform)
+            return
+        if known:
             return
         if depth >= _DEPTH:
             raise InvalidManifest(f"the index {manifest.digest} lies {depth} indexes deep: that is no image")
         for child in self._choose(manifest):
             self.add(self._reader.manifest(child.digest), child.platform, depth + 1)
 
-    def check(self) -> None:
-        """Raise PlatformMissing unless each wanted platform was found."""
+    def check(self, skip_missing: bool) -> None:
+        """Raise PlatformMissing unless each wanted platform was found, or at least one where that is enough."""
         lacking = [wanted for wanted in self._wanted if not self.taken.intersection(_platform.acceptable(wanted))]
-        if lacking:
+        if lacking and not (skip_missing and len(lacking) < len(self._wanted)):
             has = ", ".join(str(platform) for platform in sorted(self._seen))
             raise PlatformMissing(f"it has no {', '.join(map(str, lacking))}, only {has}: ask for what it has")
 
@@ -154,6 +164,6 @@ def _best(index: Manifest, wanted: Platform) -> list[Descriptor]:
 def _platform_of(config: bytes) -> Platform | None:
     try:
         fields = json.loads(config)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidManifest(f"the image's configuration is no JSON, but {shorten(config[:60])}") from error
     return _platform.from_manifest(fields) if isinstance(fields, dict) else None

@@ -22,7 +22,7 @@ import re
 import tarfile
 import traceback
 import zlib
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _manifest, _media_types
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
@@ -160,21 +160,29 @@ class MemoryStream:
         return data
 
 
-def describe(manifest: Manifest, config: bytes) -> _lock.Chart:
+def describe(manifest: Manifest, read_blob: Callable[[str, int], bytes]) -> _lock.Chart:
     """Return what the lock says of a chart.
 
-    :param config: the content of the manifest's configuration, in which Helm keeps the Chart.yaml.
-    :raises InvalidChart: if it does not name the chart.
+    :param read_blob: gives the content of a blob, by its digest and a limit to its size in bytes.
+    :raises InvalidChart: if it is none, or its configuration and its archive call it differently.
     """
     layer, provenance = manifest.chart_layer, manifest.provenance_layer
+    if layer is None or manifest.config is None:
+        raise InvalidChart(f"{manifest.digest} is no Helm chart: it has no layer with a chart's archive")
     try:
-        fields = json.loads(config)
-        name, version = fields["name"], fields["version"]
-    except (ValueError, KeyError, TypeError):
-        name = version = None
-    if layer is None or not isinstance(name, str) or not isinstance(version, str):
-        raise InvalidChart(f"the manifest {manifest.digest} is no chart: its configuration names no chart and version")
-    return _lock.Chart(name, version, layer.digest, provenance.digest if provenance else None)
+        fields = json.loads(read_blob(manifest.config.digest, _METADATA_LIMIT))
+        described = (fields["name"], str(fields["version"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidChart(
+            f"{manifest.digest} is no Helm chart: its configuration names no chart and version"
+        ) from error
+    archive = parse_archive(layer.digest, read_blob(layer.digest, ARCHIVE_LIMIT), None)
+    if described != (archive.name, archive.version):
+        raise InvalidChart(
+            f"{manifest.digest} calls itself {described[0]} {described[1]}, but its archive is "
+            f"{archive.name} {archive.version}"
+        )
+    return _lock.Chart(archive.name, archive.version, layer.digest, provenance.digest if provenance else None)
 
 
 def _read_file(path: str) -> bytes:

@@ -18,7 +18,7 @@ import gzip
 import io
 import os
 import tarfile
-from typing import IO, Any, Iterator
+from typing import Any, Iterator
 
 from ansible_collections.seahub.offline.plugins.module_utils import _chart
 from ansible_collections.seahub.offline.plugins.module_utils._chart import ChartArchive
@@ -48,17 +48,13 @@ def package(path: str) -> ChartArchive:
     _check_dependencies(path, metadata)
     ignores = _ignore_rules(path)
     buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed, _tar_writer(packed) as archive:
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in _files(path, "", ignores):
             data = _read(os.path.join(path, name))
             member = tarfile.TarInfo(f"{metadata['name']}/{name}")
             member.size, member.mode = len(data), 0o644
             archive.addfile(member, io.BytesIO(data))
-    return _chart.checked(path, ChartArchive(buffer.getvalue(), None, metadata))
-
-
-def _tar_writer(file: IO[bytes]) -> tarfile.TarFile:
-    return tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)
+    return _chart.checked(path, ChartArchive(gzip.compress(buffer.getvalue(), mtime=0), None, metadata))
 
 
 class _Rules:

@@ -32,6 +32,14 @@ HELM_PROVENANCE = "application/vnd.cncf.helm.chart.provenance.v1.prov"
 # Written by Helm before 3.7; newer clients still pull it, with a warning.
 HELM_CHART_LEGACY = "application/tar+gzip"
 
+FOREIGN_LAYERS = (
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+)
+
 MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
 IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)

@@ -16,22 +16,23 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import threading
-from typing import Callable, Iterable, Protocol, Sequence, TypeVar
+from typing import Callable, Iterable, Mapping, Protocol, Sequence, TypeVar
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _artifact,
     _chart,
     _lock,
     _manifest,
+    _names,
     _progress,
     _reference,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._artifact import Artifact
+from ansible_collections.seahub.offline.plugins.module_utils._companions import Companion, Search, SignedRepository
 from ansible_collections.seahub.offline.plugins.module_utils._download import BlobSource, Downloader, Job
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
-    InvalidChart,
-    NameCollision,
+    NotFound,
     NotInTree,
     SeahubError,
 )
@@ -43,6 +44,8 @@ from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# A signature of a bill of materials of an image: deeper than this nobody looks.
+_COMPANION_DEPTH = 3
 
 
 class Source(BlobSource, Protocol):
@@ -58,6 +61,10 @@ class Source(BlobSource, Protocol):
         """Return a small blob."""
 
 
+def accept_all(tree: Tree, artifact: Artifact) -> None:
+    """Accept whatever is saved."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Wish:
     """Something to save.
@@ -68,7 +75,9 @@ class Wish:
     - source_name: what the lock calls that.
     - name, tag: what it is called in the tree; without a tag it gets none.
     - platforms: those that are wanted; none stand for all.
-    - kind: `chart` where nothing else will do, else empty.
+    - accept: raises an error if what came may not be saved; by then it is in the tree, but nothing shows it.
+    - signed: where to look for what signs or describes it; nowhere if it is None.
+    - companion: whether it was found there itself.
     """
 
     requested: str
@@ -78,8 +87,10 @@ class Wish:
     name: str
     tag: str | None
     platforms: tuple[Platform, ...] = ()
-    kind: str = ""
+    accept: Callable[[Tree, Artifact], None] = accept_all
     where: str = ""
+    signed: SignedRepository | None = None
+    companion: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,6 +101,20 @@ class Wish:
     def label(self) -> str:
         """How errors call it."""
         return f"{self.requested} ({self.where})" if self.where else self.requested
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What may be saved.
+
+    - locked: only the digests that the lock has.
+    - skip_missing: leave out wanted platforms that an image does not have; one without any of them still is an error.
+    - foreign_layers: fetch layers, too, that manifests say lie outside of the registry.
+    """
+
+    locked: bool = False
+    skip_missing: bool = False
+    foreign_layers: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,13 +131,10 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """A wish that could not be fulfilled, and why."""
+    """Something that could not be saved, and why."""
 
-    wish: Wish
+    label: str
     error: SeahubError
-
-    def __str__(self) -> str:
-        return f"{self.wish.label}: {self.error}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,12 +148,33 @@ class Saved:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What became of all wishes, how many bytes were received for them, and whether the tree changed."""
+    """What became of all wishes, how many bytes were received for them, and whether the tree changed.
+
+    `refusals` are what registries would not tell about signatures.
+    """
 
     saved: tuple[Saved, ...]
     failures: tuple[Failure, ...]
+    refusals: tuple[str, ...]
     received: int
     changed: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Gathered:
+    """A wish with all that it needs, and what belongs to it. `present` says that the tree shows all of it already."""
+
+    wish: Wish
+    artifact: Artifact
+    present: bool
+    companions: tuple[_Gathered, ...] = ()
+
+    @property
+    def all(self) -> Iterable[_Gathered]:
+        """What belongs to it, then itself: nothing becomes visible before its signatures."""
+        for companion in self.companions:
+            yield from companion.all
+        yield self
 
 
 class Saver:
@@ -146,20 +189,24 @@ class Saver:
         retry: RetryPolicy | None = None,
         parallel: int = 8,
         report: _progress.Callback = _progress.ignore,
+        rules: Rules | None = None,
     ) -> None:
         self._tree = tree
         self._retry = retry or RetryPolicy()
         self._parallel = parallel
         self._report = report
+        self._rules = rules or Rules()
         self._turns = _Turns()
+        self._searches: dict[int, Search] = {}
 
     def preview(self, wishes: Sequence[Wish]) -> tuple[list[Found], list[Failure]]:
         """Tell what saving would do, asking for digests only and writing nothing.
 
         :raises NameCollision: as `save` does.
         """
-        digests, failures = self._resolve(wishes)
-        _check_names(digests, _lock.read(self._tree))
+        lock = _lock.read(self._tree)
+        digests, failures = self._map(lambda wish: self._resolve(wish, lock), wishes, _label)
+        _names.check(digests, lock)
         return [Found(wish, digest, self._present(wish, digest)) for wish, digest in digests], failures
 
     def save(self, wishes: Sequence[Wish], wait: float = 0) -> Report:
@@ -171,59 +218,89 @@ class Saver:
         """
         with self._tree.exclusive(wait):
             lock = _lock.read(self._tree)
-            digests, failures = self._resolve(wishes)
-            _check_names(digests, lock)
-            gathered, more = self._map(lambda item: self._gather(*item), digests, lambda item: item[0])
-            artifacts = [(wish, artifact) for (wish, _digest_), artifact in gathered]
+            digests, failures = self._map(lambda wish: self._resolve(wish, lock), wishes, _label)
+            _names.check(digests, lock)
+            gathered, more = self._map(lambda item: self._gather(*item, lock), digests, lambda item: item[0].label)
             failures += more
-            present = {id(wish): self._is_complete(wish, artifact) for wish, artifact in artifacts}
             downloader = Downloader(self._tree, self._retry, self._parallel, self._report)
-            failed = downloader.run(self._jobs(artifacts))
-            whole = []
-            for wish, artifact in artifacts:
-                errors = [failed[blob.digest] for blob in artifact.blobs if blob.digest in failed]
-                if errors:
-                    failures.append(Failure(wish, errors[0]))
-                else:
-                    whole.append((wish, artifact))
-            entries, more = self._map(lambda item: self._entry(*item), whole, lambda item: item[0])
+            failed = downloader.run(self._jobs([part for _item, whole in gathered for part in whole.all]))
+            finished, more = self._map(
+                lambda item: self._finish(item[1], failed), gathered, lambda item: item[0][0].label
+            )
             failures += more
-            saved = [Saved(wish, entry, present[id(wish)]) for (wish, _artifact_), entry in entries]
-            changed = self._publish([item for item, _entry in entries if not present[id(item[0])]])
+            saved = [item for _gathered, items in finished for item in items]
+            changed = self._publish([part for (_item, whole), _saved in finished for part in whole.all])
             changed = _lock.write(self._tree, _merged(lock, saved)) or changed
-            return Report(tuple(saved), tuple(failures), downloader.received, changed)
-
-    # From names to digests
-
-    def _resolve(self, wishes: Sequence[Wish]) -> tuple[list[tuple[Wish, str]], list[Failure]]:
-        return self._map(lambda wish: wish.source.resolve(wish.version), wishes, lambda wish: wish)
+            refusals = [text for search in self._searches.values() for text in search.refusals]
+            return Report(tuple(saved), tuple(failures), tuple(refusals), downloader.received, changed)
 
     def _map(
-        self, action: Callable[[Item], Result], items: Iterable[Item], wish_of: Callable[[Item], Wish]
+        self, action: Callable[[Item], Result], items: Iterable[Item], label: Callable[[Item], str]
     ) -> tuple[list[tuple[Item, Result]], list[Failure]]:
         """Do something for each item, several at once; return the results, and the failures beside them."""
         done: list[tuple[Item, Result]] = []
         failures = []
-        with concurrent.futures.ThreadPoolExecutor(self._parallel, thread_name_prefix="resolve") as pool:
+        with concurrent.futures.ThreadPoolExecutor(self._parallel, thread_name_prefix="save") as pool:
             for item, future in [(item, pool.submit(action, item)) for item in items]:
                 try:
                     done.append((item, future.result()))
                 except SeahubError as error:
-                    failures.append(Failure(wish_of(item), error))
+                    failures.append(Failure(label(item), error))
         return done, failures
+
+    # From names to digests
+
+    def _resolve(self, wish: Wish, lock: Lock) -> str:
+        """Return the digest of a wish; with `locked`, the one that the lock has, if its source still has it."""
+        if not self._rules.locked:
+            return wish.source.resolve(wish.version)
+        entry = lock.find(wish.name, wish.tag or wish.version)
+        if entry is None:
+            raise NotFound(f"the lock has no {wish.name}:{wish.tag or wish.version}: save it once without 'locked'")
+        digest = wish.source.resolve(entry.digest)
+        if digest != entry.digest:
+            raise DigestMismatch(f"the lock has {entry.digest}, but {wish.source_name} is {digest} now")
+        return digest
 
     # From digests to what is needed
 
-    def _gather(self, wish: Wish, digest: str) -> Artifact:
-        artifact = _artifact.gather(_Fetching(self._tree, wish.source, self._turns), digest, wish.platforms)
-        if wish.kind == "chart" and not artifact.root.is_chart:
-            raise InvalidChart(f"{digest} is no Helm chart: it has no layer with a chart's archive")
-        return artifact
+    def _gather(self, wish: Wish, digest: str, lock: Lock) -> _Gathered:
+        return self._gather_one(wish, digest, _Fetching(self._tree, wish.source, self._turns), lock, _COMPANION_DEPTH)
+
+    def _gather_one(self, wish: Wish, digest: str, reader: _artifact.Reader, lock: Lock, depth: int) -> _Gathered:
+        artifact = _artifact.gather(
+            reader, digest, wish.platforms, self._rules.skip_missing, self._rules.foreign_layers
+        )
+        present = self._is_complete(wish, artifact)
+        companions: list[_Gathered] = []
+        # What was complete before was searched then: asking again at every run would double its requests.
+        if wish.signed is not None and not present and depth:
+            for manifest in artifact.manifests:
+                for companion in self._search(wish.signed).of(manifest.digest):
+                    if self._is_allowed(wish, companion, lock):
+                        if companion.index is not None:
+                            self._tree.put_blob(companion.digest, companion.index.raw)
+                        own = _companion_wish(wish, companion)
+                        companions.append(self._gather_one(own, companion.digest, reader, lock, depth - 1))
+        return _Gathered(wish, artifact, present, tuple(companions))
+
+    def _search(self, repository: SignedRepository) -> Search:
+        return self._searches.setdefault(id(repository), Search(repository))
+
+    def _is_allowed(self, wish: Wish, companion: Companion, lock: Lock) -> bool:
+        if not self._rules.locked:
+            return True
+        entry = lock.find(wish.name, companion.tag)
+        if entry is not None and entry.digest != companion.digest:
+            raise DigestMismatch(f"the lock has {entry.digest} for {wish.name}:{companion.tag}, now {companion.digest}")
+        return entry is not None
 
     def _present(self, wish: Wish, digest: str) -> Entry | None:
         """Return what the tree has of a wish, if it has all of it."""
         try:
-            artifact = _artifact.gather(_Stored(self._tree), digest, wish.platforms)
+            artifact = _artifact.gather(
+                _Stored(self._tree), digest, wish.platforms, self._rules.skip_missing, self._rules.foreign_layers
+            )
             return self._entry(wish, artifact) if self._is_complete(wish, artifact) else None
         except SeahubError:
             return None
@@ -238,23 +315,31 @@ class Saver:
             and (wish.tag is None or all(tree.tag(name, wish.tag) == artifact.root.digest for name in wish.names))
         )
 
-    def _jobs(self, artifacts: Sequence[tuple[Wish, Artifact]]) -> list[Job]:
+    def _jobs(self, parts: Sequence[_Gathered]) -> list[Job]:
         """List what is to be downloaded: each digest once, with every place where it can be had."""
         sources: dict[str, list[BlobSource]] = {}
         blobs: dict[str, Descriptor] = {}
-        for wish, artifact in artifacts:
-            for blob in artifact.blobs:
+        for part in parts:
+            for blob in part.artifact.blobs:
                 if not self._tree.has_blob(blob.digest, blob.size):
                     blobs[blob.digest] = blob
-                    sources.setdefault(blob.digest, []).append(wish.source)
+                    sources.setdefault(blob.digest, []).append(part.wish.source)
         return [Job(blob, sources[digest]) for digest, blob in blobs.items()]
 
     # From blobs to names
 
+    def _finish(self, whole: _Gathered, failed: Mapping[str, SeahubError]) -> list[Saved]:
+        """Return what the lock is to say of a wish and its companions, if all came and is acceptable."""
+        saved = []
+        for part in whole.all:
+            for blob in part.artifact.blobs:
+                if blob.digest in failed:
+                    raise failed[blob.digest]
+            part.wish.accept(self._tree, part.artifact)
+            saved.append(Saved(part.wish, self._entry(part.wish, part.artifact), part.present))
+        return saved
+
     def _entry(self, wish: Wish, artifact: Artifact) -> Entry:
-        chart = None
-        if artifact.kind == "chart" and artifact.root.config is not None:
-            chart = _chart.describe(artifact.root, self._tree.read_blob(artifact.root.config.digest))
         return Entry(
             requested=wish.requested,
             source=wish.source_name,
@@ -266,25 +351,42 @@ class Saver:
             platforms=tuple(str(platform) for platform in artifact.platforms),
             aliases=wish.names[1:],
             blobs=artifact.sizes,
-            chart=chart,
+            chart=_chart.describe(artifact.root, self._tree.read_blob) if artifact.kind == "chart" else None,
         )
 
-    def _publish(self, artifacts: Sequence[tuple[Wish, Artifact]]) -> bool:
+    def _publish(self, parts: Sequence[_Gathered]) -> bool:
         """Make artifacts visible whose blobs are all there; the tags when everything else is on the disk."""
-        if not artifacts:
+        new = [part for part in parts if not part.present]
+        if not new:
             return False
-        for wish, artifact in artifacts:
-            for name in wish.names:
-                for blob in artifact.blobs:
+        for part in new:
+            for name in part.wish.names:
+                for blob in part.artifact.blobs:
                     self._tree.link_layer(name, blob.digest)
-                for manifest in artifact.manifests:
+                for manifest in part.artifact.manifests:
                     self._tree.link_manifest(name, manifest.digest)
         self._tree.sync()
-        for wish, artifact in artifacts:
-            for name in wish.names:
-                if wish.tag is not None:
-                    self._tree.set_tag(name, wish.tag, artifact.root.digest)
+        for part in new:
+            for name in part.wish.names:
+                if part.wish.tag is not None:
+                    self._tree.set_tag(name, part.wish.tag, part.artifact.root.digest)
         return True
+
+
+def _label(wish: Wish) -> str:
+    return wish.label
+
+
+def _companion_wish(wish: Wish, companion: Companion) -> Wish:
+    return dataclasses.replace(
+        wish,
+        source_name=f"{_names.repository_of(wish.source_name)}:{companion.tag}",
+        version=companion.digest,
+        tag=companion.tag,
+        platforms=(),
+        accept=accept_all,
+        companion=True,
+    )
 
 
 class _Stored:
@@ -345,46 +447,6 @@ class _Fetching:
         except DigestMismatch:
             self._tree.remove_blob(digest)
             return None
-
-
-def _check_names(digests: Sequence[tuple[Wish, str]], lock: Lock) -> None:
-    """Make sure that no two different artifacts get the same name.
-
-    :raises NameCollision: naming all that would.
-    """
-    locked = {
-        (name, entry.tag): (entry.source, entry.digest)
-        for entry in lock.references
-        for name in (entry.name, *entry.aliases)
-    }
-    claimed: dict[tuple[str, str | None], tuple[str, str]] = {}
-    problems = []
-    for wish, digest in digests:
-        for key in [(name, wish.tag) for name in wish.names if wish.tag is not None]:
-            claim = (wish.source_name, digest)
-            rivals = [claimed.setdefault(key, claim)]
-            # What is in the tree already may move with its own source, but not be taken over by another one.
-            if key in locked and not _same_repository(locked[key][0], wish.source_name):
-                rivals.append(locked[key])
-            problems += [
-                f"{source} ({other}) and {wish.source_name} ({digest}) would both be {key[0]}:{key[1]}"
-                for source, other in rivals
-                if other != digest
-            ]
-    if problems:
-        raise NameCollision(
-            "; ".join(problems) + ". The host is no part of the names in a tree: save them into different trees"
-        )
-
-
-def _same_repository(one: str, other: str) -> bool:
-    return _repository_of(one) == _repository_of(other)
-
-
-def _repository_of(source: str) -> str:
-    name = source.partition("@")[0]
-    colon = name.find(":", name.rfind("/") + 1)
-    return name[:colon] if colon >= 0 else name
 
 
 def _merged(lock: Lock, saved: Iterable[Saved]) -> Lock:

@@ -10,34 +10,51 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Iterable, Mapping, Sequence, TypeVar
+import time
+from typing import Any, Callable, Iterable, Mapping, Sequence, Tuple
 
 from ansible_collections.seahub.offline.plugins.module_utils import _credentials, _lock, _progress
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    InvalidPlatform,
+    InvalidReference,
+    SeahubError,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
 from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries, Settings
 from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
-from ansible_collections.seahub.offline.plugins.module_utils._save import Failure, Found, Report, Saved, Saver, Wish
+from ansible_collections.seahub.offline.plugins.module_utils._save import (
+    Failure,
+    Found,
+    Report,
+    Rules,
+    Saved,
+    Saver,
+    Wish,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
-
-Item = TypeVar("Item")
+from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, InvalidEntry, WishMaker
 
 ARGUMENTS: dict[str, Any] = {
     "dir": {"type": "path", "required": True},
+    "naming": {"type": "str", "choices": ["drop_host", "keep_host"], "default": "drop_host"},
+    "signatures": {"type": "bool", "default": True},
+    "locked": {"type": "bool", "default": False},
     "registries": {"type": "dict", "default": {}},
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "ca_cert": {"type": "path"},
     "validate_certs": {"type": "bool", "default": True},
     "plain_http": {"type": "bool", "default": False},
-    "parallel": {"type": "int", "default": 8},
+    "parallel": {"type": "int", "default": 16},
     "retries": {"type": "int", "default": 5},
     "timeout": {"type": "int", "default": 60},
+    "deadline": {"type": "int"},
     "wait": {"type": "int", "default": 0},
     "progress_file": {"type": "path"},
 }
 REQUIRED_TOGETHER = [("username", "password")]
 
+Outcome = Tuple[Sequence[Wish], Sequence[Failure]]
 _SETTINGS = {field.name: field for field in dataclasses.fields(Settings)}
 _SECRETS = ("password", "token")
 
@@ -46,17 +63,85 @@ class InvalidOption(SeahubError):
     """An option that has no usable value."""
 
 
-def secrets(params: Mapping[str, Any]) -> set[str]:
+def collect(entries: Iterable[Any], read: Callable[[Any], Sequence[Wish]]) -> tuple[list[Wish], list[Failure]]:
+    """Read entries into wishes.
+
+    :returns: the wishes, and a failure for each entry whose source cannot be read or resolved.
+    :raises InvalidOption: naming all entries that make no sense, so that the user can mend them in one go.
+    """
+    wishes: list[Wish] = []
+    failures: list[Failure] = []
+    problems: list[str] = []
+    for entry in entries:
+        try:
+            wishes += read(entry)
+        except (InvalidEntry, InvalidReference, InvalidPlatform) as error:
+            problems.append(str(error))
+        except SeahubError as error:
+            failures.append(Failure(_label(entry), error))
+    if problems:
+        raise InvalidOption("\n".join(problems))
+    return wishes, failures
+
+
+def choices(params: Mapping[str, Any], **more: Any) -> Choices:
+    """Return what the options say for all entries."""
+    return Choices(
+        keep_host=params["naming"] == "keep_host",
+        signatures=params["signatures"],
+        lock=_lock.read(Tree(params["dir"])) if params["locked"] else None,
+        **more,
+    )
+
+
+def run(module: Any, read: Callable[[Callable[[Choices], WishMaker]], Outcome], rules: Rules) -> None:
+    """Run the module: save what it reads from its options, or tell what saving would do, and exit.
+
+    :param module: the AnsibleModule.
+    :param read: returns the wishes; it is given what makes a WishMaker.
+    :param rules: what may be saved.
+    """
+    params = module.params
+    module.no_log_values.update(_secrets(params))
+    tree = Tree(params["dir"])
+    retry = _retry(params)
+    saver = Saver(tree, retry, max(1, params["parallel"]), _progress.callback(params["progress_file"]), rules)
+    try:
+        before = _lock.read(tree)
+        registries = _registries(params, retry)
+        wishes, failures = read(lambda chosen: WishMaker(registries, chosen))
+        if module.check_mode:
+            result = _preview(*saver.preview(wishes))
+        else:
+            report = saver.save(wishes, params["wait"])
+            result = _result(report)
+            for refusal in report.refusals:
+                module.warn(f"Signatures could not be looked for: {refusal}")
+    except SeahubError as error:
+        module.fail_json(msg=str(error), references=[], signatures=[], failed=[])
+    result["failed"] = [_failure(item) for item in failures] + result["failed"]
+    if module._diff:
+        result["diff"] = _diff(before, result["references"] + result["signatures"])
+    if result["failed"]:
+        total = len(result["failed"]) + len(result["references"])
+        lines = [f"- {item['reference']}: {item['error']}" for item in result["failed"]]
+        module.fail_json(msg="\n".join([f"{len(lines)} of {total} could not be saved:", *lines]), **result)
+    module.exit_json(**result)
+
+
+def _secrets(params: Mapping[str, Any]) -> set[str]:
     """Return the values below `registries` that must never be shown."""
     entries = [entry for entry in (params["registries"] or {}).values() if isinstance(entry, dict)]
     return {str(entry[name]) for entry in entries for name in _SECRETS if entry.get(name)}
 
 
-def registries(params: Mapping[str, Any]) -> Registries:
-    """Return the registries as the options describe them.
+def _label(entry: Any) -> str:
+    if isinstance(entry, dict):
+        return " ".join(str(entry[key]) for key in ("image", "chart", "repo", "name", "version") if entry.get(key))
+    return str(entry)
 
-    :raises InvalidOption: if an entry below `registries` makes no sense.
-    """
+
+def _registries(params: Mapping[str, Any], retry: RetryPolicy) -> Registries:
     default = Settings(
         username=params["username"] or "",
         password=params["password"] or "",
@@ -68,71 +153,9 @@ def registries(params: Mapping[str, Any]) -> Registries:
         settings={key: _settings(key, entry, default) for key, entry in (params["registries"] or {}).items()},
         default=default,
         logins=_credentials.of_user(),
-        retry=_retry(params),
+        retry=retry,
         timeout=params["timeout"],
     )
-
-
-def check_credentials(params: Mapping[str, Any], hosts: Iterable[str]) -> None:
-    """Keep one user name and password from being shown to several hosts.
-
-    :param hosts: those that the references name and that have no entry below `registries`.
-    :raises InvalidOption: if there are several.
-    """
-    several = sorted(set(hosts))
-    if params["username"] and len(several) > 1:
-        raise InvalidOption(
-            f"'username' and 'password' are for one registry, but these would get them: {', '.join(several)}. "
-            "Give each its own below 'registries'"
-        )
-
-
-def each(texts: Iterable[str], read: Callable[[str], Item]) -> list[Item]:
-    """Read each of the texts that the user gave.
-
-    :raises InvalidOption: naming all that cannot be read, so that the user can mend them in one go.
-    """
-    items, problems = [], []
-    for text in texts:
-        try:
-            items.append(read(text))
-        except SeahubError as error:
-            problems.append(str(error))
-    if problems:
-        raise InvalidOption("\n".join(problems))
-    return items
-
-
-def run(module: Any, make_wishes: Callable[[Registries], Sequence[Wish]]) -> None:
-    """Run the module: save the wishes, or tell what saving them would do, and exit.
-
-    :param module: the AnsibleModule.
-    :param make_wishes: gives what to save, once it is known how registries are reached.
-    """
-    module.no_log_values.update(secrets(module.params))
-    tree = Tree(module.params["dir"])
-    saver = Saver(
-        tree,
-        _retry(module.params),
-        max(1, module.params["parallel"]),
-        _progress.callback(module.params["progress_file"]),
-    )
-    try:
-        before = _lock.read(tree)
-        wishes = make_wishes(registries(module.params))
-        if module.check_mode:
-            result = _preview(*saver.preview(wishes))
-        else:
-            result = _result(saver.save(wishes, module.params["wait"]))
-    except SeahubError as error:
-        module.fail_json(msg=str(error), references=[], failed=[])
-    if module._diff:
-        result["diff"] = _diff(before, result["references"])
-    if result["failed"]:
-        total = len(result["failed"]) + len(result["references"])
-        lines = [f"- {item['reference']}: {item['error']}" for item in result["failed"]]
-        module.fail_json(msg="\n".join([f"{len(lines)} of {total} could not be saved:", *lines]), **result)
-    module.exit_json(**result)
 
 
 def _settings(key: str, entry: Any, default: Settings) -> Settings:
@@ -159,13 +182,15 @@ def _value(key: str, name: str, value: Any) -> Any:
 
 
 def _retry(params: Mapping[str, Any]) -> RetryPolicy:
-    return RetryPolicy(attempts=max(0, params["retries"]) + 1)
+    deadline = time.monotonic() + params["deadline"] if params["deadline"] else None
+    return RetryPolicy(attempts=max(0, params["retries"]) + 1, deadline=deadline)
 
 
 def _result(report: Report) -> dict[str, Any]:
     return {
         "changed": report.changed,
-        "references": [_saved(item) for item in report.saved],
+        "references": [_saved(item) for item in report.saved if not item.wish.companion],
+        "signatures": [_saved(item) for item in report.saved if item.wish.companion],
         "failed": [_failure(item) for item in report.failures],
         "received_bytes": report.received,
     }
@@ -175,6 +200,7 @@ def _preview(found: Sequence[Found], failures: Sequence[Failure]) -> dict[str, A
     return {
         "changed": any(item.entry is None for item in found),
         "references": [_found(item) for item in found],
+        "signatures": [],
         "failed": [_failure(item) for item in failures],
         "received_bytes": 0,
     }
@@ -204,7 +230,7 @@ def _reference(wish: Wish, digest: str, entry: Entry | None, present: bool) -> d
 
 
 def _failure(item: Failure) -> dict[str, Any]:
-    return {"reference": item.wish.label, "error": str(item.error)}
+    return {"reference": item.label, "error": str(item.error)}
 
 
 def _diff(before: Lock, references: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -21,16 +21,31 @@ extends_documentation_fragment:
 options:
   charts:
     description:
-      - The charts. Each is the path of a packaged chart (C(.tgz)), or a reference such as
-        V(oci://registry.example.com/charts/mysql:8.8.25).
+      - The charts. Each is the path of a packaged chart (C(.tgz)), of a folder with packaged charts, or of an unpacked
+        chart; or a reference such as V(oci://registry.example.com/charts/mysql:8.8.25), whose version may be a
+        constraint such as V(^8.8), or left out for the newest.
+      - An entry can be a dictionary. C(chart) is the path or the reference; or C(repo) is the URL of a classic chart
+        repository and C(name) the chart in it. C(version) is a version or any constraint that Helm accepts, C(as) the
+        name in the tree, C(verify) and C(keyring) take the place of O(verify) and O(keyring).
+      - OCI layouts are named V(oci:DIR[:NAME]), such as the chart cache of Helm before 3.7.
     type: list
-    elements: str
+    elements: raw
     required: true
   repository:
     description:
-      - Where packaged charts go in the tree; the chart's own name is appended. Charts from registries keep their path.
+      - Where charts from files and from classic repositories go in the tree. The chart's own name is appended.
+        Charts from registries keep their path.
     type: str
     default: helm-charts
+  verify:
+    description:
+      - Whether charts are refused that have no provenance file, or one that does not hold. It is checked with C(gpgv).
+    type: bool
+    default: false
+  keyring:
+    description:
+      - Path of a file with the public keys that are trusted to sign charts, as C(gpg --export) writes it.
+    type: path
 requirements:
   - PyYAML
 seealso:
@@ -46,6 +61,16 @@ EXAMPLES = r"""
     charts:
       - charts/mysql-8.8.25.tgz
       - oci://registry.example.com/charts/nginx:9.8.0
+
+- name: Save signed charts from a classic repository
+  seahub.offline.chart_save:
+    dir: /srv/seahub/tree
+    verify: true
+    keyring: /etc/seahub/charts.gpg
+    charts:
+      - repo: https://charts.example.com/stable
+        name: mysql
+        version: ^8.8
 
 # On a run host, later:
 #   helm pull oci://sea.hub:5000/helm-charts/mysql --version 8.8.25
@@ -100,6 +125,11 @@ references:
     present:
       description: Whether all of it was in the tree before.
       type: bool
+signatures:
+  description: The signatures, attestations and the like that were found and saved with them, described alike.
+  returned: always
+  type: list
+  elements: dict
 failed:
   description: What could not be saved, and why. If there is any, the module fails, with everything else saved.
   returned: always
@@ -119,16 +149,13 @@ received_bytes:
   sample: 187029004
 """
 
-import os
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.seahub.offline.plugins.module_utils import _chart, _endpoint, _reference, _save_module
-from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
-from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidReference
-from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries
-from ansible_collections.seahub.offline.plugins.module_utils._save import Wish
+from ansible_collections.seahub.offline.plugins.module_utils import _chart, _endpoint, _save_module
+from ansible_collections.seahub.offline.plugins.module_utils._save import Rules
+from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, WishMaker
 
 
 def main() -> None:
@@ -136,8 +163,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_save_module.ARGUMENTS,
-            "charts": {"type": "list", "elements": "str", "required": True},
+            "charts": {"type": "list", "elements": "raw", "required": True},
             "repository": {"type": "str", "default": "helm-charts"},
+            "verify": {"type": "bool", "default": False},
+            "keyring": {"type": "path", "no_log": False},
         },
         required_together=_save_module.REQUIRED_TOGETHER,
         supports_check_mode=True,
@@ -147,46 +176,15 @@ def main() -> None:
     for library, problem in (("requests", _endpoint.REQUESTS_IMPORT_ERROR), ("PyYAML", _chart.YAML_IMPORT_ERROR)):
         if problem:
             module.fail_json(msg=missing_required_lib(library), exception=problem)
-    _save_module.run(module, lambda registries: _wishes(module.params, registries))
+    params = module.params
+    _save_module.run(module, lambda maker: _read(params, maker), Rules(locked=params["locked"]))
 
 
-def _wishes(params: dict[str, Any], registries: Registries) -> list[Wish]:
-    remote = [text for text in params["charts"] if text.startswith("oci://")]
-    _save_module.check_credentials(params, (item.host for item in _save_module.each(remote, _reference.parse_oci)))
-
-    def wish(text: str) -> Wish:
-        return _from_registry(text, registries) if text in remote else _from_file(text, params["repository"])
-
-    return _save_module.each(params["charts"], wish)
-
-
-def _from_registry(text: str, registries: Registries) -> Wish:
-    reference = _reference.parse_oci(text)
-    return Wish(
-        requested=text,
-        source=registries.repository(reference),
-        source_name=str(reference),
-        version=reference.version,
-        name=reference.path,
-        tag=reference.tag,
-        kind="chart",
+def _read(params: dict[str, Any], make: Callable[[Choices], WishMaker]) -> _save_module.Outcome:
+    chosen = _save_module.choices(
+        params, repository=params["repository"], verify=params["verify"], keyring=params["keyring"] or ""
     )
-
-
-def _from_file(path: str, repository: str) -> Wish:
-    chart = _chart.read_archive(os.path.expanduser(path))
-    name = f"{repository.strip('/')}/{chart.name}"
-    if not _reference.is_repository(name):
-        raise InvalidReference(f"{path}: {shorten(name)} is no repository path; see the option 'repository'")
-    return Wish(
-        requested=os.path.basename(path),
-        source=_chart.ChartSource(chart),
-        source_name=os.path.basename(path),
-        version=chart.tag,
-        name=name,
-        tag=chart.tag,
-        kind="chart",
-    )
+    return _save_module.collect(params["charts"], make(chosen).charts)
 
 
 if __name__ == "__main__":

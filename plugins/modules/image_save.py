@@ -24,8 +24,12 @@ options:
     description:
       - References of images, by docker's rules; V(mysql) is V(docker.io/library/mysql:latest).
       - With a tag and a digest, the digest decides what is saved and the tag is the name it gets.
+      - Images in files are named as skopeo names them. V(oci:DIR[:NAME]) is an OCI layout,
+        V(oci-archive:FILE[:NAME]) one in a tar, V(docker-archive:FILE[:NAME]) what C(docker save) writes.
+      - An entry can be a dictionary. C(image) is the reference, C(as) the name in the tree such as V(team/app:1.0),
+        C(platforms) the platforms of this image.
     type: list
-    elements: str
+    elements: raw
     default: []
   image_list:
     description:
@@ -39,9 +43,22 @@ options:
   platforms:
     description:
       - The platforms to save of images for several, such as V(linux/amd64) or V(linux/arm/v7); V(all) for every one.
-      - An image that lacks one of them is an error that names those it has.
+      - An image that lacks one of them is an error that names those it has, and so is an image for one platform only
+        that is not among them.
     type: list
     elements: str
+  platform_missing:
+    description:
+      - What to do when an image lacks some of the platforms. V(skip) saves it for those that it has; an image without
+        any of them is an error all the same.
+    type: str
+    choices: [fail, skip]
+    default: fail
+  foreign_layers:
+    description:
+      - Whether layers are saved, too, that an image says lie outside of its registry, such as base layers of Windows.
+    type: bool
+    default: false
 seealso:
   - module: seahub.offline.chart_save
   - module: seahub.offline.bundle_pack
@@ -56,6 +73,9 @@ EXAMPLES = r"""
     images:
       - mysql:8
       - quay.io/prometheus/prometheus:v3.5.0
+      - image: registry.example.com/mirror/nginx:1.27
+        as: web/nginx:stable
+      - docker-archive:/mnt/usb/app.tar:team/app:1.0
 
 - name: Save a list of images for two platforms, some from a registry with a private authority and a login
   seahub.offline.image_save:
@@ -119,6 +139,11 @@ references:
     present:
       description: Whether all of it was in the tree before.
       type: bool
+signatures:
+  description: The signatures, attestations and the like that were found and saved with them, described alike.
+  returned: always
+  type: list
+  elements: dict
 failed:
   description: What could not be saved, and why. If there is any, the module fails, with everything else saved.
   returned: always
@@ -138,7 +163,7 @@ received_bytes:
   sample: 187029004
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -146,13 +171,12 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _endpoint,
     _image_list,
     _platform,
-    _reference,
     _save_module,
+    _wishes,
 )
-from ansible_collections.seahub.offline.plugins.module_utils._image_list import Listed
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
-from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries
-from ansible_collections.seahub.offline.plugins.module_utils._save import Wish
+from ansible_collections.seahub.offline.plugins.module_utils._save import Rules
+from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, WishMaker
 
 
 def main() -> None:
@@ -160,10 +184,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_save_module.ARGUMENTS,
-            "images": {"type": "list", "elements": "str", "default": []},
+            "images": {"type": "list", "elements": "raw", "default": []},
             "image_list": {"type": "path"},
             "arch": {"type": "str"},
             "platforms": {"type": "list", "elements": "str"},
+            "platform_missing": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
+            "foreign_layers": {"type": "bool", "default": False},
         },
         mutually_exclusive=[("arch", "platforms")],
         required_together=_save_module.REQUIRED_TOGETHER,
@@ -173,34 +199,27 @@ def main() -> None:
     )
     if _endpoint.REQUESTS_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("requests"), exception=_endpoint.REQUESTS_IMPORT_ERROR)
-    _save_module.run(module, lambda registries: _wishes(module.params, registries))
+    params = module.params
+    rules = Rules(
+        locked=params["locked"],
+        skip_missing=params["platform_missing"] == "skip",
+        foreign_layers=params["foreign_layers"],
+    )
+    _save_module.run(module, lambda maker: _read(params, maker), rules)
 
 
-def _wishes(params: dict[str, Any], registries: Registries) -> list[Wish]:
-    listed = _save_module.each(params["images"], lambda text: Listed(text, _reference.parse(text), ""))
+def _read(params: dict[str, Any], make: Callable[[Choices], WishMaker]) -> _save_module.Outcome:
+    maker = make(_save_module.choices(params, platforms=_platforms(params)))
+    wishes, failures = _save_module.collect(params["images"], lambda entry: [maker.image(entry)])
     if params["image_list"]:
-        listed += _image_list.read(params["image_list"])
-    _save_module.check_credentials(params, (item.reference.host for item in listed))
-    platforms = _platforms(params)
-    return [
-        Wish(
-            requested=item.text,
-            where=item.where,
-            source=registries.repository(item.reference),
-            source_name=str(item.reference),
-            version=item.reference.version,
-            name=item.reference.path,
-            tag=item.reference.tag,
-            platforms=platforms,
-        )
-        for item in listed
-    ]
+        wishes += [maker.image(item.text, item.where) for item in _image_list.read(params["image_list"])]
+    return wishes, failures
 
 
 def _platforms(params: dict[str, Any]) -> tuple[Platform, ...]:
     """Return the wanted platforms; none stand for all."""
     if params["platforms"]:
-        return () if "all" in params["platforms"] else tuple(_platform.parse(text) for text in params["platforms"])
+        return _wishes.parse_platforms(params["platforms"])
     return (_platform.parse(params["arch"]) if params["arch"] else _platform.local(),)
 
 
