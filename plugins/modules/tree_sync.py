@@ -28,6 +28,16 @@ options:
     description: The folder of the tree on the target host. It is made if it does not exist.
     type: path
     required: true
+  _step:
+    description: What to do on the target host. Set by the action plugin; a task cannot set it.
+    type: str
+    choices: [describe, receive]
+  _staging:
+    description: The folder on the target host where portions arrive. Set by the action plugin; a task cannot set it.
+    type: path
+  _portion:
+    description: The portion on the target host to take in. Set by the action plugin; a task cannot set it.
+    type: path
 attributes:
   check_mode:
     support: full
@@ -92,6 +102,11 @@ tags:
   sample:
     - helm-charts/mysql:8.8.25
     - library/mysql:8
+msg:
+  description: What would be done.
+  returned: when something would be changed in check mode
+  type: str
+  sample: would send 12 blobs (2.3 MiB) and set 2 tags
 moved_tags:
   description: Those tags that pointed elsewhere on the host before, with the digest they had.
   returned: success
