@@ -73,6 +73,11 @@ class Entry:
         """What is unique in a tree: the name with the tag, or with the digest where there is no tag."""
         return self.name, self.tag or self.digest
 
+    @property
+    def shown(self) -> str:
+        """How people write it: `name:tag`, or `name@digest` where there is no tag."""
+        return f"{self.name}:{self.tag}" if self.tag else f"{self.name}@{self.digest}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, as it stands in the file."""
         fields = dataclasses.asdict(self)
