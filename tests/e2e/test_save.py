@@ -80,7 +80,7 @@ def check(run: Run, folder: Path, reference: str, *says: str) -> None:
 
 def test_a_reference_that_does_not_exist(lab: Description, tmp_path: Path) -> None:
     reference = f"{lab['upstream']['open']['address']}/team/project/absent:7"
-    check(save(lab, tmp_path, reference, {}), tmp_path, reference, "unknown")
+    check(save(lab, tmp_path, reference, {}), tmp_path, reference, "not there", "check the name and the tag")
 
 
 def test_a_wrong_password(lab: Description, tmp_path: Path) -> None:
