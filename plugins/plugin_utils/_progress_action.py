@@ -23,11 +23,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from ansible import constants as C  # noqa: N812  as everywhere in Ansible
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.seahub.offline.plugins.module_utils import _progress
+from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay
 from ansible_collections.seahub.offline.plugins.plugin_utils._signals import interruptible
 
@@ -86,14 +88,15 @@ class ProgressActionModule(ActionBase):
                 raise
             finally:
                 # The job removes it as well, some seconds after its end, should this side not live to do so.
-                if tmpdir:
+                if tmpdir and not C.DEFAULT_KEEP_REMOTE_FILES:
                     self._remove_tmp_path(tmpdir, force=True)
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[str]:
         # Made by the user who runs the module: the folder for Ansible's own temporary files may be closed to it.
-        folder = self._shell('umask 077 && mktemp -d "${TMPDIR:-/tmp}/ansible-seahub.XXXXXXXX"').strip()
-        if not folder.startswith("/"):
+        lines = self._shell('umask 077 && mktemp -d "${TMPDIR:-/tmp}/ansible-seahub.XXXXXXXX"')
+        folder = next((line for line in lines if "/ansible-seahub." in line), None)
+        if folder is None:
             raise AnsibleActionFail("no temporary folder can be made on the host: is its /tmp full or read-only?")
         shell = self._connection._shell
         async_dir = self.get_shell_option("async_dir", default="~/.ansible_async")
@@ -120,8 +123,7 @@ class ProgressActionModule(ActionBase):
         while True:
             time.sleep(pause)
             pause = min(pause * 1.5, SLOWEST_POLL)
-            line, running = self._patiently(lambda: self._look(job))
-            progress = _progress.parse(line)
+            progress, running = self._patiently(lambda: self._look(job))
             if progress is not None:
                 show(progress)
             if not running:
@@ -129,14 +131,13 @@ class ProgressActionModule(ActionBase):
                 if result is not None:
                     return result
 
-    def _look(self, job: Job) -> tuple[str, bool]:
+    def _look(self, job: Job) -> tuple[Progress | None, bool]:
         # One cheap command for both: async_status is a module, half a second of work on the host each time.
-        output = self._shell(
+        lines = self._shell(
             f"cat {shlex.quote(job.progress)} 2>/dev/null; echo;"
             f" grep -q '\"finished\": *\\(false\\|0\\)' {shlex.quote(job.result)} && echo running"
         )
-        lines = output.splitlines()
-        return (lines[0] if lines else ""), "running" in lines[1:]
+        return next(filter(None, map(_progress.parse, lines)), None), "running" in lines
 
     def _status(self, job: Job) -> dict[str, Any] | None:
         result: dict[str, Any] = self._execute_module(
@@ -155,15 +156,17 @@ class ProgressActionModule(ActionBase):
         return result
 
     def _stop(self, path: str) -> None:
-        process = _progress.process(self._shell(f"cat {shlex.quote(path)} 2>/dev/null"))
+        lines = self._shell(f"cat {shlex.quote(path)} 2>/dev/null")
+        process = next(filter(None, map(_progress.process, lines)), None)
         if process is not None:
             gone = f"kill -0 {process} 2>/dev/null || exit 0"
             wait = f"for second in {' '.join('1' * SECONDS_TO_CLEAN_UP)}; do {gone}; sleep $second; done"
             self._shell(f"kill -INT {process} 2>/dev/null || exit 0; {wait}; kill {process}")
 
-    def _shell(self, command: str) -> str:
-        answer: dict[str, str] = self._low_level_execute_command(command)
-        return answer["stdout"]
+    def _shell(self, command: str) -> list[str]:
+        # Lines, because a host may greet before it answers.
+        answer: dict[str, list[str]] = self._low_level_execute_command(command)
+        return answer["stdout_lines"]
 
     def _patiently(self, look: Callable[[], T]) -> T:
         deadline = time.monotonic() + CONNECTION_PATIENCE
