@@ -69,7 +69,7 @@ class Tree:
         """Return the size of a blob in bytes, or None if it is not in the tree."""
         try:
             return os.stat(self.blob_path(digest)).st_size
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def has_blob(self, digest: str, size: int | None = None) -> bool:
@@ -108,9 +108,7 @@ class Tree:
         """Yield the digest and the size in bytes of every blob, in no particular order."""
         for algorithm in _names(self._blobs):
             for prefix in _names(os.path.join(self._blobs, algorithm)):
-                with os.scandir(os.path.join(self._blobs, algorithm, prefix)) as entries:
-                    encoded = [entry.name for entry in entries]
-                for digest in (f"{algorithm}:{name}" for name in encoded):
+                for digest in (f"{algorithm}:{name}" for name in _names(os.path.join(self._blobs, algorithm, prefix))):
                     size = self.blob_size(digest) if _digest.is_digest(digest) else None
                     if size is not None:
                         yield digest, size
@@ -276,7 +274,7 @@ class Tree:
     def _find_repositories(self, parent: str) -> Iterator[str]:
         for name in _names(os.path.join(self._repositories, parent)):
             path = f"{parent}/{name}" if parent else name
-            if name == "_manifests":
+            if name == "_manifests" and _reference.is_repository(parent):
                 yield parent
             elif not name.startswith("_"):
                 yield from self._find_repositories(path)
