@@ -452,7 +452,7 @@ def test_other_peoples_files_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_tree_that_is_not_there_is_empty(tree: Tree) -> None:
-    assert list(tree.blobs()) == list(tree.repositories()) == list(tree.partials()) == []
+    assert [*tree.blobs(), *tree.repositories(), *tree.partials()] == []
     assert tree.tags("a") == tree.manifests("a") == tree.layers("a") == []
     assert tree.tag("a", "1") is None
     assert_untouched(tree)
