@@ -12,6 +12,7 @@ An engine is one class with the methods of L(Engine), and one line in L(ENGINES)
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -154,16 +155,16 @@ class Docker(Engine):
             )
             assert process.stdin is not None
             try:
-                for data in archive:
-                    process.stdin.write(data)
-                process.stdin.close()
-            except BrokenPipeError:
-                # It has ended early, and says below why.
-                pass
+                # A pipe that breaks means that it has ended early: it says below why.
+                with contextlib.suppress(BrokenPipeError):
+                    for data in archive:
+                        process.stdin.write(data)
             except BaseException:
                 process.kill()
                 raise
             finally:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
                 process.wait()
             if process.returncode != 0:
                 output.seek(0)
