@@ -19,7 +19,7 @@ import json
 from dataclasses import dataclass
 from typing import Iterator
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _platform, _reference, _tar
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _platform, _reference, _tar
 from ansible_collections.seahub.offline.plugins.module_utils._digest import CHUNK, shorten
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
@@ -51,25 +51,33 @@ class Image:
 def find(tree: Tree, reference: str, platform: Platform) -> Image:
     """Look an image up, and take the one for a platform where there are several.
 
-    :param reference: what to look for, by docker's rules; the host is not part of names in a tree.
+    :param reference: what to look for: a reference as it was asked for when the tree was made, or its name in the tree.
     :raises InvalidReference: if it is none.
     :raises NotInTree: if the tree has no such image; the error says what it has.
     :raises PlatformMissing: if it has it for other platforms only.
     """
-    wanted = _reference.parse(reference)
-    version = wanted.version
+    repository, version = _locate(tree, reference)
     try:
-        found = tree.manifest(wanted.path, version)
+        found = tree.manifest(repository, version)
     except NotInTree as error:
         raise NotInTree(f"{shorten(reference)} is not in the tree {tree.root}; it has {_names(tree)}") from error
     if found.is_index:
-        found = _for_platform(tree, wanted.path, found, reference, platform)
+        found = _for_platform(tree, repository, found, reference, platform)
     if not found.is_image or found.config is None:
         raise InvalidManifest(f"{shorten(reference)} in the tree {tree.root} is no image that an engine can run")
     own = _platform.from_manifest(json.loads(tree.read_blob(found.config.digest)))
     if own is not None and own != platform:
         raise PlatformMissing(_other_platforms(reference, [own], platform))
-    return Image(wanted.path, version, found)
+    return Image(repository, version, found)
+
+
+def _locate(tree: Tree, reference: str) -> tuple[str, str]:
+    """Return the repository and the tag or digest; names in the tree may be others than those that were asked for."""
+    wanted = _reference.parse(reference)
+    for entry in _lock.read(tree).references:
+        if str(wanted) == entry.source:
+            return entry.name, entry.tag or entry.digest
+    return wanted.path, wanted.version
 
 
 def archive(tree: Tree, image: Image, name: str) -> Iterator[bytes]:
