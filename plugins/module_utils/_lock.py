@@ -18,8 +18,13 @@ import json
 import os
 from typing import Any, Iterable
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _reference
-from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidDigest, InvalidLock
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _platform, _reference
+from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
+from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    InvalidDigest,
+    InvalidLock,
+    InvalidPlatform,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
 FILE = "seahub.lock.json"
@@ -105,7 +110,7 @@ class Lock:
     def dump(self) -> bytes:
         """Return the content of the file."""
         document = {"seahub_lock": FORMAT, "references": [entry.as_dict() for entry in self.references]}
-        return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def load(data: bytes, where: str = FILE) -> Lock:
@@ -119,10 +124,12 @@ def load(data: bytes, where: str = FILE) -> Lock:
         found = document["seahub_lock"]
         if found != FORMAT:
             raise InvalidLock(
-                f"{where} has format {found!r}; this version of the collection reads {FORMAT}: use a newer one"
+                f"{where} has format {shorten(found)}; this version of the collection reads {FORMAT}: use a newer one"
             )
         return Lock().with_entries(_entry(fields) for fields in document["references"])
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidDigest) as error:
+    except KeyError as error:
+        raise InvalidLock(f"{where} is no lock of this collection, or is damaged: it has no {error}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError, InvalidDigest, InvalidPlatform) as error:
         raise InvalidLock(f"{where} is no lock of this collection, or is damaged: {error}") from error
 
 
@@ -156,25 +163,56 @@ def write(tree: Tree, lock: Lock) -> bool:
 
 
 def _entry(fields: dict[str, Any]) -> Entry:
-    chart = fields.get("chart")
-    entry = Entry(
-        requested=str(fields["requested"]),
-        source=str(fields["source"]),
-        kind=str(fields["kind"]),
-        name=str(fields["name"]),
-        tag=None if fields["tag"] is None else str(fields["tag"]),
-        digest=str(fields["digest"]),
-        media_type=str(fields["media_type"]),
-        platforms=tuple(str(item) for item in fields["platforms"]),
-        aliases=tuple(str(item) for item in fields["aliases"]),
-        blobs={str(digest): int(size) for digest, size in fields["blobs"].items()},
-        chart=Chart(chart["name"], chart["version"], chart["content"], chart["provenance"]) if chart else None,
+    """Read an entry. Its names lead to files, and were perhaps carried on a medium that others could write."""
+    return Entry(
+        requested=_text(fields["requested"]),
+        source=_text(fields["source"]),
+        kind=_text(fields["kind"]),
+        name=_repository(fields["name"]),
+        tag=None if fields["tag"] is None else _tag(fields["tag"]),
+        digest=_checked_digest(fields["digest"]),
+        media_type=_text(fields["media_type"]),
+        platforms=tuple(str(_platform.parse(_text(item))) for item in fields["platforms"]),
+        aliases=tuple(_repository(item) for item in fields["aliases"]),
+        blobs={_checked_digest(digest): _size(size) for digest, size in fields["blobs"].items()},
+        chart=_chart(fields["chart"]) if fields.get("chart") is not None else None,
     )
-    # The names lead to files: what is read here was perhaps carried on a medium that others could write.
-    for digest in (entry.digest, *entry.blobs):
-        _digest.split(digest)
-    if not all(_reference.is_repository(name) for name in (entry.name, *entry.aliases)):
-        raise ValueError(f"{entry.name!r} is no repository path")
-    if entry.tag is not None and not _reference.is_tag(entry.tag):
-        raise ValueError(f"{entry.tag!r} is no tag")
-    return entry
+
+
+def _chart(fields: dict[str, Any]) -> Chart:
+    provenance = fields["provenance"]
+    return Chart(
+        name=_text(fields["name"]),
+        version=_text(fields["version"]),
+        content=_checked_digest(fields["content"]),
+        provenance=None if provenance is None else _checked_digest(provenance),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{shorten(value)} is no text")
+    return value
+
+
+def _checked_digest(value: Any) -> str:
+    _digest.split(value)
+    return _text(value)
+
+
+def _repository(value: Any) -> str:
+    if not _reference.is_repository(_text(value)):
+        raise ValueError(f"{shorten(value)} is no repository path")
+    return _text(value)
+
+
+def _tag(value: Any) -> str:
+    if not _reference.is_tag(_text(value)):
+        raise ValueError(f"{shorten(value)} is no tag")
+    return _text(value)
+
+
+def _size(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{shorten(value)} is no size")
+    return value
