@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from types import TracebackType
-from typing import Iterable, Mapping, Protocol, Sequence
+from typing import Iterable, Mapping, Protocol, Sequence, runtime_checkable
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _progress
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
@@ -58,6 +58,14 @@ class BlobSource(Protocol):
 
     def open_blob(self, blob: Descriptor, offset: int) -> Stream:
         """Return a stream that begins at the offset, or at 0."""
+
+
+@runtime_checkable
+class Mirrored(BlobSource, Protocol):
+    """Several places with the same content, any of which may answer."""
+
+    def alone(self) -> Sequence[BlobSource]:
+        """Return each of the places by itself."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,17 +125,23 @@ class Downloader:
     def _fetch(self, job: Job) -> SeahubError | None:
         """Download one blob from the first of its sources that has it; return why that failed."""
         error: SeahubError | None = None
-        for source in job.sources:
+        waiting = list(job.sources)
+        retried: set[BlobSource] = set()
+        while waiting:
+            source = waiting.pop(0)
             try:
-                try:
-                    self._fetch_from(source, job.blob)
-                except DigestMismatch:
-                    # Perhaps it was the part kept from an earlier run that was wrong: it is gone now.
-                    self._fetch_from(source, job.blob)
+                self._fetch_from(source, job.blob)
                 self._finish_item()
                 return None
             except TreeError:
                 raise
+            except DigestMismatch as reason:
+                # It may be a part kept from an earlier run that was wrong, which is gone now, or one of the mirrors.
+                error = reason
+                if source not in retried:
+                    again = source.alone() if isinstance(source, Mirrored) else [source]
+                    retried.update(again)
+                    waiting[:0] = again
             except SeahubError as reason:
                 error = reason
             except OSError as reason:

@@ -271,6 +271,10 @@ class Endpoint:
         """
         return self._ask("GET", url, "", {})
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._session.close()
+
     @contextlib.contextmanager
     def _ask(self, method: str, url: str, repository: str, headers: Mapping[str, str]) -> Iterator[Answer]:
         with self._throttle.enter() as place:

@@ -34,6 +34,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
     NotFound,
     RegistryError,
+    SeahubError,
     Unavailable,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
@@ -136,6 +137,11 @@ class Registries:
         # Whoever writes out http:// has said so.
         return self._endpoint(dataclasses.replace(access, plain_http=parts.scheme == "http"))
 
+    def close(self) -> None:
+        """Close all connections."""
+        for endpoint in self._endpoints.values():
+            endpoint.close()
+
     def _find(self, host: str, path: str) -> Settings:
         parts = path.split("/")
         keys = ["/".join([host, *parts[:count]]) for count in range(len(parts), -1, -1)]
@@ -220,14 +226,18 @@ class Repository:
 
         return self._retry.run(lambda: self._first(ask))
 
+    def alone(self) -> list[Repository]:
+        """Return the same repository at each of its endpoints alone."""
+        return [Repository(self.path, [endpoint], self._retry, self._endpoint_of) for endpoint in self._endpoints]
+
     def manifest(self, version: str) -> Manifest:
         """Read a manifest or an index.
 
         :raises RegistryError: one of its kinds, if it is not to be had.
-        :raises DigestMismatch: if the registry sends other bytes than the digest names.
+        :raises DigestMismatch: if the registry sends other bytes than the digest names, and does so again.
         :raises InvalidManifest: if it is none that can be carried.
         """
-        return self._retry.run(lambda: self._first(lambda endpoint: self._manifest(endpoint, version)))
+        return self._verified(lambda endpoint: self._manifest(endpoint, version))
 
     def open_blob(self, blob: Descriptor, offset: int) -> BlobStream:
         """Ask for a blob, from an offset on. Tried once: whoever reads knows better whether it got anywhere.
@@ -243,13 +253,19 @@ class Repository:
         return self._open_foreign(blob)
 
     def read_blob(self, blob: Descriptor, limit: int) -> bytes:
-        """Read a small blob, unverified; a limit in bytes keeps a wrong one from filling the memory."""
+        """Read a small blob; a limit in bytes keeps a wrong one from filling the memory.
+
+        :raises RegistryError: one of its kinds, if it is not to be had.
+        :raises DigestMismatch: if the registry sends other bytes than the digest names, and does so again.
+        """
 
         def read(endpoint: Endpoint) -> bytes:
             with endpoint.request("GET", self.path, f"blobs/{blob.digest}") as answer:
-                return answer.read_all(limit)
+                data = answer.read_all(limit)
+            _verify(endpoint, self.path, blob.digest, data)
+            return data
 
-        return self._retry.run(lambda: self._first(read))
+        return self._verified(read)
 
     def tags(self) -> list[str]:
         """Return all tags of the repository; pages are followed to the last.
@@ -301,10 +317,9 @@ class Repository:
             media_type = answer.headers.get("Content-Type", "")
             raw = answer.read_all(_manifest.SIZE_LIMIT)
         expected = version if _digest.is_digest(version) else ""
-        found = _manifest.parse(raw, media_type, expected or _manifest.DEFAULT_ALGORITHM)
-        if expected and found.digest != expected:
-            raise DigestMismatch(f"{endpoint.access.host} sent other bytes for {self.path}@{expected}: {found.digest}")
-        return found
+        if expected:
+            _verify(endpoint, self.path, expected, raw)
+        return _manifest.parse(raw, media_type, expected or _manifest.DEFAULT_ALGORITHM)
 
     def _open(self, endpoint: Endpoint, blob: Descriptor, offset: int) -> BlobStream:
         # A closed range: some servers refuse open ones. Many that ignore ranges do not say so: the answer tells.
@@ -335,17 +350,24 @@ class Repository:
                 said.append(str(error))
         raise NotFound(f"the foreign layer {blob.digest} is not to be had: {'; '.join(said)}")
 
+    def _verified(self, ask: Callable[[Endpoint], Result]) -> Result:
+        """Ask for something that is verified; wrong bytes may have come of something on the way: once more."""
+        try:
+            return self._retry.run(lambda: self._first(ask))
+        except DigestMismatch:
+            return self._retry.run(lambda: self._first(ask))
+
     def _first(self, ask: Callable[[Endpoint], Result]) -> Result:
         """Ask the endpoints in turn until one gives what is wanted; else tell what each of them said."""
         said = []
         for endpoint in self._endpoints[:-1]:
             try:
                 return ask(endpoint)
-            except RegistryError as error:
+            except SeahubError as error:
                 said.append(str(error))
         try:
             return ask(self._endpoints[-1])
-        except RegistryError as error:
+        except SeahubError as error:
             if said:
                 error.args = (f"{error} (its mirrors: {'; '.join(said)})",)
             raise
@@ -373,6 +395,14 @@ class BlobStream:
         :raises Unavailable: if the connection breaks, stalls, or ends before the announced length.
         """
         return self._answer.read(count)
+
+
+def _verify(endpoint: Endpoint, path: str, digest: str, data: bytes) -> None:
+    hash_object = _digest.hasher(digest)
+    hash_object.update(data)
+    found = _digest.finish(digest, hash_object)
+    if found != digest:
+        raise DigestMismatch(f"{endpoint.access.host} sent other bytes for {path}@{digest}: they have {found}")
 
 
 def _start(answer: Answer, offset: int, size: int) -> int | None:
