@@ -76,4 +76,5 @@ def test_the_changelog_lists_each_released_module() -> None:
     releases = load_yaml("changelogs/changelog.yaml")["releases"].values()
     listed = {module["name"] for release in releases for module in release.get("modules", [])}
     newest = as_numbers(newest_release())
-    assert listed == {module.stem for module in MODULES if as_numbers(version_added(module)) <= newest}
+    released = {module.stem for module in MODULES if as_numbers(version_added(module)) <= newest}
+    assert listed == released, "run `make changelog`"
