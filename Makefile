@@ -71,6 +71,10 @@ e2e: $(STAMP)  ## Run the end-to-end tests in the lab
 molecule: $(STAMP)  ## Drive the roles on the hosts of the lab
 	molecule test --all
 
+.PHONY: bench
+bench: $(STAMP)  ## Measure the collection beside its peers: takes a while, and wants a quiet machine
+	PYTHONPATH=collections python -m tests.bench
+
 .PHONY: changelog
 changelog: $(STAMP)  ## Fold the changelog's fragments into a release of the version in galaxy.yml
 	antsibull-changelog release --reload-plugins --update-existing
