@@ -47,6 +47,10 @@ class Lab:
             carrier = engine.running(self.settings) if shutil.which("docker") else None
             if carrier:
                 Hosts(self.settings, carrier).remove()
+            elif outputs.on_an_engine_of_others(self.settings):
+                raise LabError(
+                    "the container engine that holds the run hosts does not answer: start it, then try again"
+                )
             Upstream(self.settings).stop()
             engine.stop(self.settings)
             remove(self.settings.state)

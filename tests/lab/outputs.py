@@ -43,6 +43,14 @@ def write(
     )
 
 
+def on_an_engine_of_others(settings: Settings) -> bool:
+    """Whether the lab was brought up in an engine that it did not start."""
+    if not settings.description.exists():
+        return False
+    engine = json.loads(settings.description.read_text())["engine"]
+    return not engine["started_by_lab"]
+
+
 def _inventory(settings: Settings, hosts: Hosts, up: Sequence[Host]) -> dict[str, object]:
     login = {
         "ansible_user": "root",
