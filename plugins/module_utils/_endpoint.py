@@ -70,6 +70,8 @@ _CONNECTIONS = 64
 _TOKEN_SECONDS = 60
 _TOKEN_SHARE = 0.8
 _TOKEN_LIMIT = 1024 * 1024
+# How often a request is sent again with what the registry wants: what another thread got may have expired meanwhile.
+_CHALLENGES = 2
 _TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
 _CHALLENGE = re.compile(r"(?:^|,)\s*(basic|bearer)(?=\s|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
@@ -280,7 +282,9 @@ class Endpoint:
         with self._throttle.enter() as place:
             authorization = self._authorization(repository)
             answer = self._follow(method, url, headers, authorization, place)
-            if answer.status == 401 and self._is_own(answer.url):
+            for _attempt in range(_CHALLENGES):
+                if answer.status != 401 or not self._is_own(answer.url):
+                    break
                 answer.close()
                 authorization = self._answer(answer.headers.get("WWW-Authenticate", ""), repository, authorization)
                 answer = self._follow(method, url, headers, authorization, place)

@@ -30,8 +30,13 @@ def make(root: Path, layer: int = LAYER) -> Tree:
         describe(tree, add_image(tree, f"team/multi:{name}", [shared, layer_bytes(seed, layer)]), architecture=name)
         for seed, name in ((4, "amd64"), (5, "arm64"))
     ]
-    add_manifest(tree, "team/multi:1", {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": children})
+    add_manifest(tree, "team/multi:1", index_of(children))
     return tree
+
+
+def index_of(children: list[dict[str, Any]]) -> bytes:
+    """Return an index."""
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": children}).encode()
 
 
 def describe(tree: Tree, digest: str, architecture: str) -> dict[str, Any]:
@@ -44,10 +49,9 @@ def describe(tree: Tree, digest: str, architecture: str) -> dict[str, Any]:
     }
 
 
-def add_manifest(tree: Tree, image: str, document: Any) -> str:
+def add_manifest(tree: Tree, image: str, data: bytes) -> str:
     """Put a manifest into the tree, whatever it says, and let `name:tag` point to it; return its digest."""
     name, tag = image.rsplit(":", 1)
-    data = json.dumps(document).encode()
     digest = _digest.hash_bytes(data)
     tree.put_blob(digest, data)
     tree.link_manifest(name, digest)
@@ -69,5 +73,5 @@ def nested_index(tree: Tree, image: str, depth: int) -> None:
     kind = MANIFEST_TYPE
     for _level in range(depth):
         child = {"mediaType": kind, "digest": inner, "size": tree.blob_size(inner)}
-        inner = add_manifest(tree, image, {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [child]})
+        inner = add_manifest(tree, image, index_of([child]))
         kind = INDEX_TYPE

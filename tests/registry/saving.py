@@ -31,13 +31,16 @@ def registries(default: Settings = PLAIN, timeout: float = 5, **options: Any) ->
 
 
 def wishes(known: Registries, host: str, images: Iterable[str]) -> list[Wish]:
-    """Return the wishes for some images of a registry, all platforms of each."""
+    """Return the wishes for some images of a registry, all platforms of each.
+
+    What goes into the lock does not name the host: its port is another one each time.
+    """
     references = [_reference.parse(f"{host}/{image}") for image in images]
     return [
         Wish(
-            requested=str(reference),
+            requested=f"{reference.path}:{reference.tag}",
             source=known.repository(reference),
-            source_name=reference.repository,
+            source_name=f"registry/{reference.path}:{reference.tag}",
             version=reference.version,
             name=reference.path,
             tag=reference.tag,
@@ -46,6 +49,8 @@ def wishes(known: Registries, host: str, images: Iterable[str]) -> list[Wish]:
     ]
 
 
-def save(root: Path, host: str, images: Iterable[str], known: Registries, wait: float = 0) -> Report:
+def save(
+    root: Path, host: str, images: Iterable[str], known: Registries, wait: float = 0, retry: RetryPolicy = QUICK
+) -> Report:
     """Save some images of a registry into a tree."""
-    return Saver(Tree(str(root)), retry=QUICK, parallel=4).save(wishes(known, host, images), wait)
+    return Saver(Tree(str(root)), retry=retry, parallel=4).save(wishes(known, host, images), wait)

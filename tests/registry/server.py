@@ -134,7 +134,7 @@ class Registry:
         body = Path(self.tree.blob_path(digest)).read_bytes()
         try:
             media_type = json.loads(body)["mediaType"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             media_type = "application/vnd.oci.image.manifest.v1+json"
         return Reply(200, {"Content-Type": media_type, "Docker-Content-Digest": digest}, body)
 
