@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import json
 import os
@@ -26,8 +25,9 @@ from typing import Any, Iterator
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._reference import DOCKER_HUB
 
-# The key under which `docker login` without a host stores its credentials.
+# How `docker login` without a host calls Docker Hub, in its file and to its helpers; and the other names that it has.
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+_DOCKER_HUB_HOSTS = ("index.docker.io", "registry-1.docker.io", DOCKER_HUB)
 # What a helper gives as user name when the secret is an identity token.
 _TOKEN_USER = "<token>"
 _HELPER_TIMEOUT = 30
@@ -53,12 +53,17 @@ class Credentials:
 
 @dataclasses.dataclass(frozen=True)
 class LoginFile:
-    """One `config.json` or `auth.json`."""
+    """One `config.json` or `auth.json`.
+
+    - auths: what stands in the file, by registry.
+    - helpers, store: which program has the credentials of one registry, and of all others.
+    """
 
     path: str
     auths: dict[str, Any]
     helpers: dict[str, str]
     store: str
+    _answers: dict[tuple[str, str], Credentials | None] = dataclasses.field(default_factory=dict, repr=False)
 
     def find(self, host: str, path: str) -> Credentials | None:
         """Return the credentials for a repository, those of the longest matching key.
@@ -68,29 +73,37 @@ class LoginFile:
         :raises InvalidCredentials: if the matching entry cannot be used.
         """
         for key in _keys(host, path):
-            if key in self.helpers:
-                return self._ask_helper(self.helpers[key], key)
-            entry = self.auths.get(key)
-            if isinstance(entry, dict) and entry:
-                return self._read(key, entry)
+            if self.helpers.get(key):
+                return self._ask(self.helpers[key], key)
+            credentials = self._read(key, self.auths.get(key) or {})
+            if credentials != Credentials():
+                return credentials
             # `docker login` with a store leaves an empty entry here: the store has the secret.
-            if entry is not None and self.store:
-                return self._ask_helper(self.store, key)
-        return None
+            if key in self.auths and self.store:
+                return self._ask(self.store, key)
+        # Some stores, such as that of Amazon, are set up by hand and leave no entry at all.
+        return self._ask(self.store, _DOCKER_HUB_KEY if host == DOCKER_HUB else host) if self.store else None
 
-    def _read(self, key: str, entry: dict[str, Any]) -> Credentials:
-        username, password = str(entry.get("username") or ""), str(entry.get("password") or "")
-        if entry.get("auth"):
-            try:
-                username, _colon, password = base64.b64decode(str(entry["auth"])).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError) as error:
-                raise InvalidCredentials(f"the entry {key} in {self.path} is damaged: log in again") from error
-        return Credentials(
-            username,
-            password.rstrip("\0"),
-            str(entry.get("identitytoken") or ""),
-            str(entry.get("registrytoken") or ""),
-        )
+    def _ask(self, helper: str, key: str) -> Credentials | None:
+        """Ask a helper, once for each key: it may take its time, or ask the user."""
+        if (helper, key) not in self._answers:
+            self._answers[helper, key] = self._ask_helper(helper, key)
+        return self._answers[helper, key]
+
+    def _read(self, key: str, entry: Any) -> Credentials:
+        try:
+            username, password = str(entry.get("username") or ""), str(entry.get("password") or "")
+            if entry.get("auth"):
+                decoded = base64.b64decode(entry["auth"], validate=True).decode()
+                username, password = decoded.split(":", 1)
+            return Credentials(
+                username,
+                password.rstrip("\0"),
+                str(entry.get("identitytoken") or ""),
+                str(entry.get("registrytoken") or ""),
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            raise InvalidCredentials(f"the entry {key} in {self.path} is damaged: log in again") from error
 
     def _ask_helper(self, helper: str, key: str) -> Credentials | None:
         program = f"docker-credential-{helper}"
@@ -128,7 +141,7 @@ def read(path: str) -> LoginFile:
             helpers=dict(document.get("credHelpers") or {}),
             store=str(document.get("credsStore") or ""),
         )
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise InvalidCredentials(f"{path} cannot be read as a login file: {error}") from error
 
 
@@ -154,7 +167,7 @@ def _keys(host: str, path: str) -> Iterator[str]:
         yield "/".join([host, *parts[:count]])
     if host == DOCKER_HUB:
         yield _DOCKER_HUB_KEY
-        yield "index.docker.io"
-        yield "registry-1.docker.io"
-    for prefix, suffix in (("", ""), ("https://", ""), ("https://", "/"), ("https://", "/v2/"), ("http://", "")):
-        yield f"{prefix}{host}{suffix}"
+    for name in _DOCKER_HUB_HOSTS if host == DOCKER_HUB else (host,):
+        # Older clients wrote URLs, with the path of the registry's interface.
+        for scheme in ("", "https://", "http://"):
+            yield from (f"{scheme}{name}{suffix}" for suffix in ("", "/", "/v1/", "/v2/"))
