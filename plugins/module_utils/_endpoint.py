@@ -85,7 +85,7 @@ class Access:
     - prefix: a path that goes before that of each repository, for a registry that mirrors several others.
     - plain_http: speak http instead of https.
     - validate_certs: verify the registry's certificate.
-    - ca_cert: path of a file with authorities that are trusted beside those of the system.
+    - ca_certs: paths of files with authorities that are trusted beside those of the system.
     - client_cert, client_key: paths of a certificate and key to show to the registry.
     - proxy: URL of a proxy; without one, those of the environment are used (`HTTPS_PROXY`, `NO_PROXY`, ...).
     - timeout: seconds without any byte, or with hardly any, after which a connection counts as dead.
@@ -95,7 +95,7 @@ class Access:
     prefix: str = ""
     plain_http: bool = False
     validate_certs: bool = True
-    ca_cert: str = ""
+    ca_certs: tuple[str, ...] = ()
     client_cert: str = ""
     client_key: str = ""
     proxy: str = ""
@@ -463,13 +463,11 @@ class Endpoint:
 
 def _tls_context(access: Access) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if access.ca_cert:
+    for path in access.ca_certs:
         try:
-            context.load_verify_locations(access.ca_cert)
+            context.load_verify_locations(path)
         except OSError as error:
-            raise UntrustedCertificate(
-                f"the CA file {access.ca_cert} for {access.host} cannot be read: {error}"
-            ) from error
+            raise UntrustedCertificate(f"the CA file {path} for {access.host} cannot be read: {error}") from error
     if not access.validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -23,6 +23,7 @@ from typing import Callable, Mapping, Sequence, TypeVar
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _digest,
+    _docker_certificates,
     _manifest,
     _media_types,
     _reference,
@@ -160,14 +161,15 @@ class Registries:
         return self._access(settings, host, prefix, path)
 
     def _access(self, settings: Settings, host: str, prefix: str, path: str) -> Access:
+        docker = _docker_certificates.find(host)
         return Access(
             host=host,
             prefix=prefix,
             plain_http=settings.plain_http,
             validate_certs=settings.validate_certs,
-            ca_cert=settings.ca_cert,
-            client_cert=settings.client_cert,
-            client_key=settings.client_key,
+            ca_certs=(settings.ca_cert,) if settings.ca_cert else docker.authorities,
+            client_cert=settings.client_cert or docker.client_cert,
+            client_key=settings.client_key if settings.client_cert else docker.client_key,
             proxy=settings.proxy,
             timeout=self._timeout,
             credentials=settings.credentials or self._login(host, prefix + path),
