@@ -133,7 +133,7 @@ class ActionModule(ActionBase):
             task_vars=self._task_vars,
         )
         if answer.get("failed"):
-            message = answer.get("msg", "the module failed on the host")
+            message = answer.pop("msg", "the module failed on the host")
             raise AnsibleActionFail(f"{self._source} -> {self._dest}: {message}", result=answer)
         # The interpreter that was discovered on the host: the next task need not look for it again.
         self._facts = answer.get("ansible_facts", self._facts)

@@ -74,10 +74,5 @@ def started(home: Path, playbook: Path, **variables: object) -> Iterator[subproc
 def leftovers(home: Path) -> list[str]:
     """Return what there is of temporary files on the far side; those of Ansible itself on this side do not count."""
     folders = [home / "tmp", home / ".ansible" / "tmp", home / ".ansible_async"]
-    return [
-        str(path)
-        for folder in folders
-        if folder.exists()
-        for path in folder.glob("[!.]*")
-        if "ansible-local-" not in path.name
-    ]
+    found = [path for folder in folders for path in folder.glob("*")]
+    return [str(path) for path in found if not path.name.startswith(("ansible-local-", "pymp-"))]

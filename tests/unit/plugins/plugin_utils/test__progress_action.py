@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.executor.task_queue_manager import TaskQueueManager
 
 from ansible_collections.seahub.offline.plugins.module_utils import _progress
 from tests.unit import playbook
@@ -72,11 +73,12 @@ def test_a_failure_is_that_of_the_module(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("crashed", "this is a crash"), ("invalid", "unable to convert to float"), ("late", "Timed out after 4 second")],
+    [("crashed", "this is a crash"), ("invalid", "unable to convert to float")],
 )
 def test_other_failures_say_why(outcome: Outcome, name: str, message: str) -> None:
     assert outcome.results[name]["failed"]
-    assert message in outcome.results[name]["msg"]
+    # With ansible-core 2.18 a crash is in the module's standard error.
+    assert any(message in str(outcome.results[name].get(key)) for key in ("msg", "stderr"))
 
 
 def test_a_task_that_is_asynchronous_already_stays_so(outcome: Outcome) -> None:
@@ -89,6 +91,8 @@ def test_secrets_do_not_appear(outcome: Outcome) -> None:
 
 
 def test_a_timeout_stops_the_module(outcome: Outcome) -> None:
+    assert outcome.results["late"]["failed"]
+    assert outcome.results["late"]["timedout"]["period"] == 4
     assert (outcome.home / "results.json.trace").read_text() == "cleaned up"
 
 
@@ -111,7 +115,19 @@ def is_alive(process: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(
+            signal.SIGTERM,
+            marks=pytest.mark.skipif(
+                not hasattr(TaskQueueManager, "_signal_handler"),
+                reason="ansible-core 2.18 does not tell its workers: they go on to the end of their task",
+            ),
+        ),
+    ],
+)
 def test_interrupting_ansible_stops_the_module(tmp_path: Path, number: signal.Signals) -> None:
     state = tmp_path / "progress"
     with playbook.started(tmp_path, SLOW / "endless.yml", results=state) as ansible:
@@ -122,4 +138,4 @@ def test_interrupting_ansible_stops_the_module(tmp_path: Path, number: signal.Si
         assert eventually(lambda: not is_alive(module))
         ansible.communicate(timeout=30)
     assert (tmp_path / "progress.trace").read_text() == "cleaned up"
-    assert eventually(lambda: playbook.leftovers(tmp_path) == [])
+    assert eventually(lambda: playbook.leftovers(tmp_path) == []), playbook.leftovers(tmp_path)
