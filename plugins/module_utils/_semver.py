@@ -34,7 +34,7 @@ _PARTIAL = (
 )
 _OPERATORS = r"=|!=|>=|=>|<=|=<|>|<|~>|~|\^|"
 _CONSTRAINT = re.compile(rf"(?P<operator>{_OPERATORS})\s*{_PARTIAL}")
-_RANGE = re.compile(r"(\S+)\s+-\s+(\S+)")
+_RANGE = re.compile(r"(?<!\S)(\S+)\s+-\s+(\S+)")
 
 
 class InvalidConstraint(SeahubError):
@@ -94,38 +94,42 @@ def best(constraint: str, versions: Iterable[str]) -> str | None:
 def compile_constraint(text: str) -> Callable[[Version], bool]:
     """Return a function that tells whether a version meets a constraint such as `^1.2, !=1.3.1 || ~2`.
 
-    Pre-releases meet only those constraints that name one themselves.
+    Pre-releases meet only those alternatives that name one themselves.
 
     :raises InvalidConstraint: if it is none.
     """
     alternatives = [_alternative(text, part) for part in text.split("||")]
-    return lambda version: any(all(check(version) for check in checks) for checks in alternatives)
+    return lambda version: any(allows(version) for allows in alternatives)
 
 
-def _alternative(text: str, part: str) -> list[Callable[[Version], bool]]:
+def _alternative(text: str, part: str) -> Callable[[Version], bool]:
+    matches = _conditions(text, part)
+    checks = [_check(match) for match in matches]
+    allows_pre = any(match["pre"] for match in matches)
+    return lambda version: (allows_pre or not version.pre) and all(check(version) for check in checks)
+
+
+def _conditions(text: str, part: str) -> list[re.Match[str]]:
     part = _RANGE.sub(r">=\1 <=\2", part.strip()).replace(",", " ").strip()
-    checks = []
+    matches = []
     position = 0
     while position < len(part):
         match = _CONSTRAINT.match(part, position)
         if match is None or (match.end() < len(part) and not part[match.end()].isspace()):
             raise InvalidConstraint(f"{shorten(text)} is no version or constraint, such as 1.2.3, ^1.2 or >=1.2 <2")
-        checks.append(_check(match))
+        matches.append(match)
         position = match.end()
         while position < len(part) and part[position].isspace():
             position += 1
-    if not checks:
+    if not matches:
         raise InvalidConstraint(f"{shorten(text)} is no version or constraint: it, or an alternative in it, is empty")
-    return checks
+    return matches
 
 
 def _check(match: re.Match[str]) -> Callable[[Version], bool]:
     given = [int(part) for part in _given(match)]
     low = _filled(given, tuple(match["pre"].split(".")) if match["pre"] else ())
-    meets = _comparison(match["operator"], given, low)
-    if low.pre:
-        return meets
-    return lambda version: not version.pre and meets(version)
+    return _comparison(match["operator"], given, low)
 
 
 def _given(match: re.Match[str]) -> list[str]:
@@ -152,7 +156,8 @@ def _comparison(operator: str, given: list[int], low: Version) -> Callable[[Vers
         ">=": lambda v: v >= low,
         "<": lambda v: v < low,
         "<=": lambda v: v <= low if whole else v < above,
-        "~": lambda v: low <= v < _bump(given, min(len(given) - 1, 1)),
+        # To Helm, ~0.0.0 stands for every version.
+        "~": lambda v: given == [0, 0, 0] or low <= v < _bump(given, min(len(given) - 1, 1)),
         "^": lambda v: low <= v < _bump(given, _first_significant(given)),
     }
     aliases = {"=": "", "=>": ">=", "=<": "<=", "~>": "~"}
