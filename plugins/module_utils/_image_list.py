@@ -35,7 +35,8 @@ def read(path: str) -> list[Listed]:
     """
     try:
         with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
+            # Not splitlines(): it would end lines where no editor does, and so count them differently.
+            lines = file.read().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidReference(f"the image list {path} cannot be read: {error}") from error
     found = []
