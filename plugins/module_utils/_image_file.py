@@ -64,7 +64,7 @@ class FileStream:
 
     def read(self, count: int) -> bytes:
         """Read up to `count` bytes; no bytes mean the end."""
-        data = self._file.read(min(count, self._left))
+        data = self._file.read(max(0, min(count, self._left)))
         self._left -= len(data)
         return data
 
@@ -108,7 +108,7 @@ class Archive:
         try:
             with tarfile.open(path, "r:") as tar:
                 members = {posixpath.normpath(member.name): member for member in tar}
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
             raise InvalidImageFile(f"{path} cannot be read as an uncompressed tar: {error}") from error
         self._members = {name: _target(name, members) for name in members}
 
@@ -146,7 +146,12 @@ class FileSource:
         self._manifests = manifests
 
     def resolve(self, version: str) -> str:
-        """Return the digest itself, which is the only version that an image in files has."""
+        """Return the digest itself, which is the only version that an image in files has.
+
+        :raises NotFound: if the files hold another image by now.
+        """
+        if version not in self._manifests and not self._files.has(_blob_name(version)):
+            raise NotFound(f"{self._files.path} has no {version}: perhaps it was made anew since")
         return version
 
     def manifest(self, version: str) -> Manifest:
@@ -239,7 +244,7 @@ def _in_docker_archive(files: Files) -> list[ImageInFile]:
     try:
         entries = json.loads(_document(files, "manifest.json"))
         described = [(entry["Config"], list(entry["Layers"]), list(entry.get("RepoTags") or [""])) for entry in entries]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidImageFile(f"{files.path} is no archive of docker save: its manifest.json is damaged") from error
     images = []
     for config, layers, names in described:

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _semver
 
-VERSIONS = (
+_INDEX = (
     "0.0.0 0.0.1 0.0.3 0.0.4 0.1.0 0.2.3 0.2.9 0.3.0 1.0.0-alpha 1.0.0 1.0.1 1.1.0 1.1.5 1.2.0-rc.1 1.2.0 "
     "1.2.3-beta.2 1.2.3-beta.10 1.2.3 1.2.4-alpha 1.2.9 1.3.0-beta 1.3.0 1.3.1 1.4.5 1.5.0 2.0.0-alpha 2.0.0 2.1.0 "
     "2.2.0-rc1 3.0.0-beta.1 v4.0.0 4.1.0+build.7 5.0.0-0 11.0.0 11.1.0 11.2.5"
-).split()
+)
+VERSIONS = _INDEX.split()
 
 # Constraint -> the version that helm takes.
 CHOICES = {
@@ -135,7 +137,7 @@ def test_the_order_is_that_of_the_specification() -> None:
         "1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0-beta.2 1.0.0-beta.11 1.0.0-rc.1 1.0.0 2.0.0 2.1.0"
     )
     versions = [_semver.parse(text) for text in row.split()]
-    for lower, higher in zip(versions, versions[1:], strict=False):
+    for lower, higher in itertools.pairwise(versions):
         assert lower is not None
         assert higher is not None
         assert lower < higher
