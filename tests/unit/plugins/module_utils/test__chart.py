@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.seahub.offline.plugins.module_utils import _chart, _digest, _media_types
+from ansible_collections.seahub.offline.plugins.module_utils import _chart, _digest, _lock, _media_types
 from ansible_collections.seahub.offline.plugins.module_utils._chart import ChartArchive, ChartSource
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidChart, NotFound
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
@@ -321,7 +321,7 @@ def test_the_lock_says_what_the_archive_says(media_type: str) -> None:
     content = chart()
     config = b'{"name": "mysql", "version": "8.8.25"}'
     repository = stored(config, content, (_media_types.HELM_PROVENANCE, b"signed"), layer=media_type)
-    assert describe(repository) == _chart._lock.Chart(
+    assert describe(repository) == _lock.Chart(
         "mysql", "8.8.25", _digest.hash_bytes(content), _digest.hash_bytes(b"signed")
     )
 
