@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Iterator
+from typing import IO, Any, Iterator, cast
 
 from ansible_collections.seahub.offline.plugins.module_utils import _platform
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
@@ -153,18 +153,19 @@ class Docker(Engine):
             process = subprocess.Popen(
                 [self._binary, "load", "--quiet"], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
             )
-            assert process.stdin is not None
+            # Popen types it as None because it would be without stdin=PIPE.
+            pipe = cast("IO[bytes]", process.stdin)
             try:
                 # A pipe that breaks means that it has ended early: it says below why.
                 with contextlib.suppress(BrokenPipeError):
                     for data in archive:
-                        process.stdin.write(data)
+                        pipe.write(data)
             except BaseException:
                 process.kill()
                 raise
             finally:
                 with contextlib.suppress(BrokenPipeError):
-                    process.stdin.close()
+                    pipe.close()
                 process.wait()
             if process.returncode != 0:
                 output.seek(0)

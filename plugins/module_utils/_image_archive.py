@@ -41,6 +41,7 @@ class Image:
     repository: str
     version: str
     manifest: Manifest
+    config: Descriptor
 
     @property
     def name(self) -> str:
@@ -68,7 +69,7 @@ def find(tree: Tree, reference: str, platform: Platform) -> Image:
     own = _platform.from_manifest(json.loads(tree.read_blob(found.config.digest)))
     if own is not None and own != platform:
         raise PlatformMissing(_other_platforms(reference, [own], platform))
-    return Image(repository, version, found)
+    return Image(repository, version, found, found.config)
 
 
 def _locate(tree: Tree, reference: str) -> tuple[str, str]:
@@ -87,13 +88,11 @@ def archive(tree: Tree, image: Image, name: str) -> Iterator[bytes]:
     :raises DigestMismatch: in the middle, if a blob is damaged. The list of contents comes last, so that what has been
         yielded until then is no image.
     """
-    config = image.manifest.config
-    assert config is not None, "find() returns images only"
     files = {blob.digest: _file_name(blob) for blob in image.manifest.blobs}
     for blob in {blob.digest: blob for blob in image.manifest.blobs}.values():
         yield from _member(files[blob.digest], blob.size, _verified(tree, blob))
     layers = [files[layer.digest] for layer in image.manifest.layers]
-    contents = json.dumps([{"Config": files[config.digest], "RepoTags": [name], "Layers": layers}]).encode()
+    contents = json.dumps([{"Config": files[image.config.digest], "RepoTags": [name], "Layers": layers}]).encode()
     yield from _member("manifest.json", len(contents), iter((contents,)))
     # Two blocks of zeroes end an archive.
     yield bytes(1024)
