@@ -14,6 +14,7 @@ https://helm.sh/docs/topics/registries/#helm-chart-manifest
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gzip
 import io
 import json
@@ -41,6 +42,9 @@ ARCHIVE_LIMIT = 20 * 1024 * 1024
 """Bytes of the largest packaged chart."""
 _CONTENT_LIMIT = 100 * 1024 * 1024
 _METADATA_LIMIT = 1024 * 1024
+# With its aliases, a small YAML document can stand for more than fits into any memory.
+_VALUES_LIMIT = 100_000
+_DEPTH_LIMIT = 100
 _NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
 # https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
 _VERSION = re.compile(
@@ -172,7 +176,7 @@ def describe(manifest: Manifest, read_blob: Callable[[str, int], bytes]) -> _loc
     try:
         fields = json.loads(read_blob(manifest.config.digest, _METADATA_LIMIT))
         described = (fields["name"], str(fields["version"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidChart(
             f"{manifest.digest} is no Helm chart: its configuration names no chart and version"
         ) from error
@@ -224,7 +228,25 @@ def parse_metadata(where: str, data: bytes) -> dict[str, Any]:
     metadata = parse_yaml(where, data)
     if not metadata.get("name") or not metadata.get("version"):
         raise InvalidChart(f"{where}: its Chart.yaml names no chart and version")
+    _check_values(where, metadata)
     return metadata
+
+
+def _check_values(where: str, metadata: dict[str, Any]) -> None:
+    """Make sure that what a Chart.yaml says can be written as JSON, which is how registries keep it."""
+    open_values: list[Any] = [metadata]
+    count = 0
+    while open_values:
+        value = open_values.pop()
+        count += 1
+        if count > _VALUES_LIMIT:
+            raise InvalidChart(f"{where}: its Chart.yaml stands for more than {_VALUES_LIMIT} values")
+        if isinstance(value, (dict, list)):
+            open_values.extend(value.values() if isinstance(value, dict) else value)
+    try:
+        _json(metadata)
+    except (TypeError, ValueError) as error:
+        raise InvalidChart(f"{where}: its Chart.yaml cannot be written as JSON: {error}") from error
 
 
 def parse_yaml(where: str, data: bytes) -> dict[str, Any]:
@@ -233,12 +255,34 @@ def parse_yaml(where: str, data: bytes) -> dict[str, Any]:
     :raises InvalidChart: if it is none.
     """
     try:
-        document = yaml.load(data, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+        document = yaml.load(data, Loader=_loader())
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InvalidChart(f"{where} cannot be read as YAML: {error}") from error
     if not isinstance(document, dict):
         raise InvalidChart(f"{where} cannot be read: it holds no mapping")
     return document
+
+
+@functools.lru_cache(maxsize=None)
+def _loader() -> Any:
+    base: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+    class Loader(base):
+        """Refuses a document before its depth exhausts the stack: the one in C would end the whole process."""
+
+        depth = 0
+
+        def descend_resolver(self, *node: Any) -> None:
+            self.depth += 1
+            if self.depth > _DEPTH_LIMIT:
+                raise yaml.YAMLError(f"it is more than {_DEPTH_LIMIT} levels deep")
+            super().descend_resolver(*node)
+
+        def ascend_resolver(self) -> None:
+            self.depth -= 1
+            super().ascend_resolver()
+
+    return Loader
 
 
 def _config(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -251,7 +295,8 @@ def _annotations(metadata: dict[str, Any]) -> dict[str, str]:
 
     https://github.com/helm/helm/blob/v3.19.0/pkg/registry/chart.go
     """
-    maintainers = [item for item in metadata.get("maintainers") or [] if isinstance(item, dict)]
+    listed = metadata.get("maintainers")
+    maintainers = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
     authors = ", ".join(
         f"{item.get('name')} ({item['email']})" if item.get("email") else str(item.get("name")) for item in maintainers
     )
@@ -273,4 +318,4 @@ def _describe(media_type: str, data: bytes) -> dict[str, Any]:
 
 def _json(document: dict[str, Any]) -> bytes:
     # Dates and the like are values that YAML has and JSON has not.
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=str, allow_nan=False).encode()

@@ -17,9 +17,11 @@ import threading
 import urllib.parse
 from typing import Any, Mapping
 
-from ansible_collections.seahub.offline.plugins.module_utils import _chart, _digest, _semver
+from ansible_collections.seahub.offline.plugins.module_utils import _chart, _digest, _manifest, _semver
 from ansible_collections.seahub.offline.plugins.module_utils._chart import ChartArchive
+from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    AccessDenied,
     DigestMismatch,
     InvalidChart,
     NotFound,
@@ -28,6 +30,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
 from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries
 
 _INDEX_LIMIT = 128 * 1024 * 1024
+_SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,22 +58,23 @@ class ChartRepository:
         :raises NotFound: if there is no such chart or version.
         :raises InvalidConstraint: if the constraint is none.
         """
-        entries = [entry for entry in self._charts().get(name) or [] if isinstance(entry, dict)]
+        entries = [entry for entry in _list(self._charts().get(name)) if isinstance(entry, dict)]
         by_version = {str(entry.get("version")): entry for entry in reversed(entries)}
         version = constraint if constraint in by_version else _semver.best(constraint, by_version)
         if version is None:
             known = ", ".join(by_version) or "no version of it"
             raise NotFound(f"{self.url} has no chart {name} {constraint or '(any version)'}; it has {known[:300]}")
         entry = by_version[version]
-        urls = entry.get("urls") or []
-        if not urls:
-            raise InvalidChart(f"the index of {self.url} does not say where {name} {version} is")
-        return Listed(
-            name,
-            version,
-            urllib.parse.urljoin(f"{self.url}/", str(urls[0])),
-            _checked_digest(str(entry.get("digest") or "")),
-        )
+        where = f"the index of {self.url} does not say"
+        urls = _list(entry.get("urls"))
+        try:
+            url = urllib.parse.urljoin(f"{self.url}/", str(urls[0]))
+        except (IndexError, ValueError) as error:
+            raise InvalidChart(f"{where} where {name} {version} is, but {shorten(urls)}") from error
+        digest = _whole_digest(str(entry.get("digest") or ""))
+        if digest and not _digest.is_digest(digest):
+            raise InvalidChart(f"{where} what the digest of {name} {version} is, but {shorten(digest)}")
+        return Listed(name, version, url, digest)
 
     def fetch(self, chart: Listed) -> ChartArchive:
         """Download a chart, with its provenance file if there is one.
@@ -79,7 +83,7 @@ class ChartRepository:
         :raises InvalidChart: if its archive says another name or version.
         """
         content = self._get(chart.url, _chart.ARCHIVE_LIMIT)
-        found = _digest.hash_bytes(content)
+        found = _hash(content, chart.digest)
         if chart.digest and found != chart.digest:
             raise DigestMismatch(f"{chart.url} has the digest {found}, but the index of {self.url} says {chart.digest}")
         archive = _chart.parse_archive(chart.url, content, self._provenance(chart.url))
@@ -104,9 +108,12 @@ class ChartRepository:
     def _provenance(self, url: str) -> bytes | None:
         parts = urllib.parse.urlsplit(url)
         try:
-            return self._get(urllib.parse.urlunsplit(parts._replace(path=f"{parts.path}.prov")), _chart.ARCHIVE_LIMIT)
-        except NotFound:
+            data = self._get(urllib.parse.urlunsplit(parts._replace(path=f"{parts.path}.prov")), _chart.ARCHIVE_LIMIT)
+        except (NotFound, AccessDenied):
+            # Storage services refuse whoever asks for what is not there, if he may not list what is.
             return None
+        # Other servers answer with a page of their own.
+        return data if _SIGNED in data else None
 
     def _get(self, url: str, limit: int) -> bytes:
         here, there = urllib.parse.urlsplit(self.url), urllib.parse.urlsplit(url)
@@ -115,7 +122,17 @@ class ChartRepository:
         return self._registries.download(url, limit)
 
 
-def _checked_digest(text: str) -> str:
-    """Return the digest of an index entry, which some write without its algorithm; nothing if it is none."""
-    candidate = text if ":" in text else f"sha256:{text}"
-    return candidate if _digest.is_digest(candidate) else ""
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _whole_digest(text: str) -> str:
+    """Return the digest of an index entry with its algorithm, which most leave out."""
+    return text.lower() if ":" in text or not text else f"sha256:{text.lower()}"
+
+
+def _hash(data: bytes, like: str) -> str:
+    """Return the digest of some bytes, of the algorithm of another if there is one."""
+    hash_object = _digest.hasher(like or _manifest.DEFAULT_ALGORITHM)
+    hash_object.update(data)
+    return _digest.finish(like or _manifest.DEFAULT_ALGORITHM, hash_object)

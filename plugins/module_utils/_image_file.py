@@ -145,6 +145,11 @@ class FileSource:
         self._blobs = blobs
         self._manifests = manifests
 
+    @property
+    def label(self) -> str:
+        """The name of the file or folder, without the folders above it."""
+        return os.path.basename(os.path.abspath(self._files.path))
+
     def resolve(self, version: str) -> str:
         """Return the digest itself, which is the only version that an image in files has.
 

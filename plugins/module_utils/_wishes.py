@@ -13,7 +13,7 @@ import dataclasses
 import os
 import re
 import urllib.parse
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _chart,
@@ -29,6 +29,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._chart import Chart
 from ansible_collections.seahub.offline.plugins.module_utils._chart_repository import ChartRepository, Listed
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    DigestMismatch,
     InvalidChart,
     InvalidReference,
     NotFound,
@@ -42,9 +43,10 @@ from ansible_collections.seahub.offline.plugins.module_utils._registry import Re
 from ansible_collections.seahub.offline.plugins.module_utils._save import Wish
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
+Accept = Callable[[Tree, Artifact], None]
 _IMAGE_KEYS = ("image", "as", "platforms")
 _CHART_KEYS = ("chart", "repo", "name", "version", "as", "verify", "keyring")
-_OPERATORS = re.compile(r"[\^~<>=!*|, ]")
+_CONSTRAINT = re.compile(r"[\^~<>=!*|, ]|(?:^|\.)[xX](?:\.|$)")
 
 
 class InvalidEntry(SeahubError):
@@ -100,8 +102,7 @@ class WishMaker:
 
     def _image_from_file(self, text: str, given_name: str) -> Wish:
         image = _image_file.find(text)
-        transport, _colon, rest = text.partition(":")
-        source_name = f"{transport}:{os.path.basename(rest)}"
+        source_name = ":".join(filter(None, (text.partition(":")[0], image.source.label, image.name)))
         # A layout often says no more than a tag, and sometimes nothing.
         if "/" in image.name or ":" in image.name:
             reference = _reference.parse(image.name)
@@ -159,19 +160,22 @@ class WishMaker:
 
     def _finished_chart(self, wish: Wish, fields: Mapping[str, Any]) -> Wish:
         name, tag = _as(fields)
-        accept = _chart_check(
-            fields.get("verify", self._choices.verify), fields.get("keyring") or self._choices.keyring
-        )
+        check = _chart_check(fields.get("verify", self._choices.verify), fields.get("keyring") or self._choices.keyring)
+
+        def accept(tree: Tree, artifact: Artifact) -> None:
+            wish.accept(tree, artifact)
+            check(tree, artifact)
+
         return dataclasses.replace(wish, name=name or wish.name, tag=tag or wish.tag, accept=accept)
 
     def _chart_from_registry(self, fields: Mapping[str, Any]) -> Wish:
         text = str(fields["chart"])
         name, version = _split_chart(text)
-        version = str(fields.get("version") or version)
+        version = _version(fields) or version
         requested = f"{name}:{version}" if version else name
         if "@" in name:
             return self._from_registry(text, _reference.parse_oci(name))
-        if "version" in fields or not version or _OPERATORS.search(version):
+        if "version" in fields or not version or _CONSTRAINT.search(version):
             locked = self._locked_version(requested)
             version = locked or self._best_version(name, version)
         return self._from_registry(requested, _reference.parse_oci(f"{name}:{version}"))
@@ -189,20 +193,27 @@ class WishMaker:
 
     def _chart_from_repository(self, fields: Mapping[str, Any]) -> Wish:
         url, name = _text(fields, "repo").rstrip("/"), _text(fields, "name")
-        constraint = str(fields.get("version") or "")
-        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-            raise InvalidEntry(f"{shorten(url)} is no chart repository: it has to begin with https://")
+        constraint = _version(fields)
+        _check_url(url)
         requested = f"{url} {name} {constraint}".strip()
         repository = self._chart_repositories.setdefault(url, ChartRepository(url, self._registries))
         chart = repository.find(name, self._locked_version(requested) or constraint)
         tag = chart.version.replace("+", "_")
-        return Wish(
+        wish = Wish(
             requested=requested,
             source=_ListedChart(repository, chart),
             source_name=f"{url}/{name}:{chart.version}",
             version=tag,
             name=self._chart_name(name),
             tag=tag,
+        )
+        return self._moved(wish, chart) if chart.url.startswith("oci://") else wish
+
+    def _moved(self, wish: Wish, chart: Listed) -> Wish:
+        """Return the wish for a chart whose repository says that it lies in a registry by now."""
+        found = self._from_registry(wish.requested, _reference.parse_oci(chart.url))
+        return dataclasses.replace(
+            wish, source=found.source, version=found.version, signed=found.signed, accept=_listed_check(chart)
         )
 
     def _charts_from_files(self, fields: Mapping[str, Any]) -> list[Wish]:
@@ -262,7 +273,7 @@ class _ListedChart:
         return self._fetched
 
 
-def _chart_check(verify: Any, keyring: Any) -> Any:
+def _chart_check(verify: Any, keyring: Any) -> Accept:
     """Return the function that decides whether a chart may be saved."""
     if not isinstance(verify, bool):
         raise InvalidEntry(f"'verify' has to be true or false, not {verify!r}")
@@ -275,6 +286,21 @@ def _chart_check(verify: Any, keyring: Any) -> Any:
             _provenance.verify(
                 f"{chart.name}-{chart.version}.tgz", content, provenance, os.path.expanduser(str(keyring))
             )
+
+    return accept
+
+
+def _listed_check(listed: Listed) -> Accept:
+    """Return the function that makes sure that a chart in a registry is the one that an index lists."""
+
+    def accept(tree: Tree, artifact: Artifact) -> None:
+        chart = _chart.describe(artifact.root, tree.read_blob)
+        if (chart.name, chart.version) != (listed.name, listed.version):
+            raise InvalidChart(
+                f"{listed.url} is {chart.name} {chart.version}, but the index calls it {listed.name} {listed.version}"
+            )
+        if listed.digest and listed.digest not in (chart.content, artifact.root.digest):
+            raise DigestMismatch(f"{listed.url} has the digest {chart.content}, but the index says {listed.digest}")
 
     return accept
 
@@ -295,6 +321,29 @@ def _text(fields: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidEntry(f"{shorten(dict(fields))}: '{key}' is missing")
     return value.strip()
+
+
+def _version(fields: Mapping[str, Any]) -> str:
+    # YAML reads 1.10 as a number, which is 1.1 by then.
+    if isinstance(fields.get("version", ""), (float, bool)):
+        raise InvalidEntry(f"{shorten(dict(fields))}: write the version in quotes, else YAML takes it for a number")
+    return str(fields.get("version", "")).strip()
+
+
+def _check_url(url: str) -> None:
+    """Make sure that a text is the address of a chart repository; what it holds goes into the lock."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        usable = None
+    if not usable:
+        raise InvalidEntry(f"{shorten(url)} is no chart repository: it has to begin with https://")
+    if "@" in parts.netloc or parts.query:
+        raise InvalidEntry(
+            f"the address of the chart repository at {parts.hostname} holds a password or a query, which everybody "
+            "could read in the lock: give user name and password in 'registries'"
+        )
 
 
 def _as(fields: Mapping[str, Any]) -> tuple[str, str]:

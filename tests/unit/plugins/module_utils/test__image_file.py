@@ -421,7 +421,7 @@ def test_a_tar_that_was_cut_off(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["oci:{}", "oci:{}:1", "oci-archive:{}", "docker-archive:{}:a:1", "oci:"])
 def test_what_is_not_there_is_named(tmp_path: Path, text: str) -> None:
-    with pytest.raises(InvalidImageFile, match="index.json|cannot be read"):
+    with pytest.raises(InvalidImageFile, match=r"index\.json|cannot be read"):
         _image_file.find(text.format(tmp_path / "absent"))
 
 
