@@ -29,7 +29,8 @@ from ansible_collections.seahub.offline.plugins.module_utils._semver import Inva
 from tests.lab import certificates
 from tests.lab.certificates import Certificates
 from tests.registry.saving import QUICK
-from tests.unit.charts import Site, index, packaged, serve
+from tests.unit.chart_site import Site, index, serve
+from tests.unit.charts import packaged
 
 MYSQL = packaged("mysql", "8.8.25")
 SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n..."
