@@ -12,9 +12,8 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,23 +36,27 @@ class Daemon:
     record: Path
     log: Path
 
-    def start(self, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
-        """Start the command in a session of its own."""
+    def start(self, command: Sequence[str | Path]) -> None:
+        """Start the command in a session of its own; what it says goes to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.record.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            child = subprocess.Popen(  # its output goes on after we have left
+        with self.log.open("ab") as log, open(os.devnull, "rb") as nothing:
+            # Not subprocess.Popen, which is for a process that one waits for, and says so when it is forgotten.
+            pid = os.posix_spawnp(
+                command[0],
                 [str(part) for part in command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=env,
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
+                    (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                    (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+                ],
+                setsid=True,
             )
-        started = _start_time(child.pid)
+        started = _start_time(pid)
         if started is None:
             raise LabError(f"{self.name} ended at once; see {self.log}")
-        self.record.write_text(json.dumps(asdict(Process(child.pid, started))))
+        self.record.write_text(json.dumps(asdict(Process(pid, started))))
 
     def running(self) -> bool:
         """Whether the very process that was started still runs."""
