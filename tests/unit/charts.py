@@ -1,8 +1,6 @@
 # Copyright (c) 2026, seahub.offline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """Makes small, real packaged charts for tests."""
 
 from __future__ import annotations

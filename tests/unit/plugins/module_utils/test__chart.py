@@ -20,6 +20,7 @@ from ansible_collections.seahub.offline.plugins.module_utils import _chart, _dig
 from ansible_collections.seahub.offline.plugins.module_utils._chart import ChartArchive, ChartSource
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidChart, NotFound
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
+from tests.unit.charts import tar, tgz
 from tests.unit.repository import Repository
 
 METADATA = {
@@ -36,20 +37,6 @@ METADATA = {
 
 def chart_yaml(**members: object) -> bytes:
     return yaml.safe_dump({**METADATA, **members}).encode()
-
-
-def tar(*members: tuple[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, data in members:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
-
-
-def tgz(*members: tuple[str, bytes]) -> bytes:
-    return gzip.compress(tar(*members), mtime=0)
 
 
 def chart(**members: object) -> bytes:
@@ -283,7 +270,6 @@ BEYOND_JSON: dict[str, bytes] = {
     "circle": b"annotations: &a {b: *a}",
     "keys of several kinds": b"annotations: {1: a, b: c}",
     "date as key": b"annotations: {2026-11-21: a}",
-    "number as maintainers": b"maintainers: 7",
     "not a number": b"annotations: {a: .nan}",
     "bomb of references": b"annotations:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
     + b"".join(f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n".encode() for i in range(1, 6)),

@@ -8,9 +8,7 @@ The sources are in memory; how saving behaves on a bad network is in test__save.
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +21,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._chart import Chart
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidChart, NameCollision, TreeBusy
 from ansible_collections.seahub.offline.plugins.module_utils._save import Report, Rules, Saver, Source, Wish
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from tests.unit.charts import packaged
 from tests.unit.repository import Repository, on
 from tests.unit.trees import files
 
@@ -503,15 +502,6 @@ def test_what_is_not_in_the_lock_is_an_error(tree: Tree, upstream: Repository) -
 
 
 # Charts
-
-
-def packaged(name: str, version: str) -> bytes:
-    data, out = f"name: {name}\nversion: {version}\n".encode(), io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        member = tarfile.TarInfo(f"{name}/Chart.yaml")
-        member.size = len(data)
-        archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
 
 
 def test_charts_from_files_are_saved_like_anything_else(tree: Tree) -> None:
