@@ -61,7 +61,7 @@ sanity: $(STAMP)  ## Run ansible-test sanity on the built collection
 
 .PHONY: unit
 unit: $(STAMP)  ## Run the unit tests
-	pytest tests/unit
+	pytest --numprocesses auto --dist loadfile tests/unit
 
 .PHONY: e2e
 e2e: $(STAMP)  ## Run the end-to-end tests in the lab
