@@ -519,7 +519,7 @@ def test_a_second_run_waits_or_says_who_is_there(registry: Registry, tmp_path: P
     registry.faults = [Fault(faults.paced(LAYER / 0.5), OWN)]
     first = threading.Thread(target=save, args=(tmp_path / "tree", registry))
     first.start()
-    while not any(request.is_blob for request in registry.requests):
+    while first.is_alive() and not any(request.is_blob for request in registry.requests):
         time.sleep(0.01)
     with saving.registries() as known:
         with pytest.raises(TreeBusy, match=f"process {os.getpid()} is writing the tree"):
