@@ -270,6 +270,7 @@ BEYOND_JSON: dict[str, bytes] = {
     "circle": b"annotations: &a {b: *a}",
     "keys of several kinds": b"annotations: {1: a, b: c}",
     "date as key": b"annotations: {2026-11-21: a}",
+    "number as maintainers": b"maintainers: 7",
     "not a number": b"annotations: {a: .nan}",
     "bomb of references": b"annotations:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
     + b"".join(f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n".encode() for i in range(1, 6)),

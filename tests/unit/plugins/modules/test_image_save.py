@@ -146,10 +146,10 @@ def test_images_are_saved(tree: Path, registry: Registry) -> None:
 
 
 def test_a_second_time_nothing_changes(tree: Path, registry: Registry) -> None:
-    arguments = {"images": [f"{registry.host}/{image}" for image in content.IMAGES]}
-    run(tree, **arguments)
+    images = [f"{registry.host}/{image}" for image in content.IMAGES]
+    run(tree, images=images)
     before = files(tree)
-    outcome = run(tree, **arguments)
+    outcome = run(tree, images=images)
     assert outcome.result["changed"] is False
     assert outcome.result["received_bytes"] == 0
     assert all(item["present"] for item in outcome.result["references"])
