@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.seahub.offline.plugins.module_utils import _docker_certificates
 from ansible_collections.seahub.offline.plugins.module_utils._docker_certificates import Certificates
 
