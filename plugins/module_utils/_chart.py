@@ -233,7 +233,7 @@ def parse_metadata(where: str, data: bytes) -> dict[str, Any]:
 
 
 def _check_values(where: str, metadata: dict[str, Any]) -> None:
-    """Make sure that what a Chart.yaml says can be written as JSON, which is how registries keep it."""
+    """Make sure that what a Chart.yaml says can be kept as Helm keeps it in registries: as JSON, and annotations."""
     open_values: list[Any] = [metadata]
     count = 0
     while open_values:
@@ -244,9 +244,9 @@ def _check_values(where: str, metadata: dict[str, Any]) -> None:
         if isinstance(value, (dict, list)):
             open_values.extend(value.values() if isinstance(value, dict) else value)
     try:
-        _json(metadata)
+        _json({"metadata": metadata, "annotations": _annotations(metadata)})
     except (TypeError, ValueError) as error:
-        raise InvalidChart(f"{where}: its Chart.yaml cannot be written as JSON: {error}") from error
+        raise InvalidChart(f"{where}: its Chart.yaml is none that Helm takes: {error}") from error
 
 
 def parse_yaml(where: str, data: bytes) -> dict[str, Any]:
@@ -295,8 +295,7 @@ def _annotations(metadata: dict[str, Any]) -> dict[str, str]:
 
     https://github.com/helm/helm/blob/v3.19.0/pkg/registry/chart.go
     """
-    listed = metadata.get("maintainers")
-    maintainers = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    maintainers = [item for item in metadata.get("maintainers") or [] if isinstance(item, dict)]
     authors = ", ".join(
         f"{item.get('name')} ({item['email']})" if item.get("email") else str(item.get("name")) for item in maintainers
     )

@@ -24,6 +24,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._digest import shor
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 
 _TIMEOUT = 60
+_ARMOR = b"-----BEGIN PGP"
 _GOOD = re.compile(r"^\[GNUPG:\] GOODSIG [0-9A-F]+ (.*)$", re.MULTILINE)
 _FILE = re.compile(r"^\s+\"?(?P<name>[^\s\":]+)\"?:\s+\"?(?P<digest>sha256:[0-9a-f]{64})\"?\s*$", re.MULTILINE)
 
@@ -55,10 +56,24 @@ def verify(file_name: str, content: bytes, provenance: bytes | None, keyring: st
     return signer
 
 
+def _check_keyring(file_name: str, keyring: str) -> None:
+    try:
+        with open(keyring, "rb") as file:
+            start = file.read(len(_ARMOR))
+    except OSError as error:
+        raise InvalidProvenance(
+            f"there is no keyring {shorten(keyring)} to verify {file_name} with ({error.strerror}): see 'keyring'"
+        ) from error
+    if start == _ARMOR:
+        raise InvalidProvenance(
+            f"the keyring {keyring} is text, which neither gpgv nor Helm reads: use what 'gpg --export' writes "
+            "without --armor"
+        )
+
+
 def _signed(file_name: str, provenance: bytes, keyring: str) -> tuple[str, str]:
     """Return who signed a provenance file, and the text that was signed."""
-    if not os.path.isfile(keyring):
-        raise InvalidProvenance(f"there is no keyring {shorten(keyring)} to verify {file_name} with: see 'keyring'")
+    _check_keyring(file_name, keyring)
     # What gpgv says of the signature must not be mixed with the text that was signed, which anybody may have written.
     with tempfile.TemporaryDirectory(prefix="seahub-") as folder, tempfile.TemporaryFile() as status:
         command = ["gpgv", "--status-fd", str(status.fileno()), "--keyring", os.path.abspath(keyring), "-o", "-", "-"]
