@@ -119,7 +119,46 @@ def test_all_bad_lines_are_named_at_once(tree: Path, tmp_path: Path) -> None:
     assert [line.partition(": ")[0] for line in outcome.message.splitlines()] == [f"{path}, line 2", f"{path}, line 4"]
 
 
+@pytest.mark.xfail(reason="the entries of 'images' are read to their end before the file is", strict=True)
+def test_bad_images_and_bad_lines_are_named_at_once(tree: Path, tmp_path: Path) -> None:
+    path = tmp_path / "images.txt"
+    path.write_text("mysql:\n")
+    outcome = run(tree, images=["MySQL"], image_list=str(path))
+    assert "MySQL" in outcome.message
+    assert f"{path}, line 1" in outcome.message
+
+
+@pytest.mark.parametrize("key", ["https://quay.io", "quay.io/", "quay.io:port", "quay.io/Team", "", " quay.io"])
+@pytest.mark.xfail(reason="the keys of 'registries' are not held to what can match", strict=True)
+def test_a_registry_that_cannot_be_meant_is_refused(tree: Path, key: str) -> None:
+    """Else what stands below it, a private authority for one, would silently not count."""
+    outcome = run(tree, images=[], registries={key: {"username": "ann", "password": SECRET}})
+    assert outcome.failed
+    assert repr(key) in outcome.message
+
+
 # Saving
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "docker.io",
+        "docker.io/team",
+        *(
+            pytest.param(name, marks=pytest.mark.xfail(reason="it is not taken for Docker Hub", strict=True))
+            for name in ("index.docker.io", "registry-1.docker.io", "index.docker.io/team")
+        ),
+    ],
+)
+def test_docker_hub_has_several_names(
+    tree: Path, registry: Registry, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings under any of them count. There is no way to the real one."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{CLOSED}")
+    registries = {key: {"mirrors": [f"http://{registry.host}"]}}
+    outcome = run(tree, images=["team/app:1"], plain_http=False, registries=registries)
+    assert not outcome.failed
 
 
 def test_images_are_saved(tree: Path, registry: Registry) -> None:
