@@ -102,9 +102,9 @@ def dripping(rate: float) -> Change:
     return lambda _request, reply: dataclasses.replace(reply, rate=rate, piece=1)
 
 
-def paced(rate: float) -> Change:
+def paced(rate: float, piece: int = 8 * 1024) -> Change:
     """The body comes in small pieces, no faster than so many bytes in a second."""
-    return lambda _request, reply: dataclasses.replace(reply, rate=rate, piece=8 * 1024)
+    return lambda _request, reply: dataclasses.replace(reply, rate=rate, piece=piece)
 
 
 # Statuses and headers
