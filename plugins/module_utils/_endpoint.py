@@ -19,6 +19,7 @@ import base64
 import contextlib
 import dataclasses
 import email.utils
+import functools
 import http.client
 import http.cookiejar
 import json
@@ -246,7 +247,6 @@ class Endpoint:
     def __init__(self, access: Access, throttle: Throttle | None = None) -> None:
         self.access = access
         self._throttle = throttle or Throttle()
-        self._context = _tls_context(access)
         self._session = self._make_session()
         self._fixed = ""
         self._tokens: dict[str, tuple[str, float]] = {}
@@ -360,17 +360,21 @@ class Endpoint:
 
     def _make_session(self) -> requests.Session:
         """Return the session of all threads: its connections are shared, and nothing else in it ever changes."""
+        access = self.access
+        context = _tls_context(
+            access.host if access.ca_certs else "", access.ca_certs, access.validate_certs, access.client_cert
+        )
         session = requests.Session()
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _Adapter(self._context, pool_maxsize=_CONNECTIONS))
+            session.mount(scheme, _Adapter(context, pool_maxsize=_CONNECTIONS))
         session.auth = _NoAuth()
         session.headers["User-Agent"] = "seahub.offline"
         # Some registries answer a cookie with a demand for a CSRF token (https://github.com/goharbor/harbor/issues/13184).
         session.cookies.set_policy(_no_cookies())
-        if self.access.client_cert:
-            session.cert = (self.access.client_cert, self.access.client_key or self.access.client_cert)
-        if self.access.proxy:
-            session.proxies.update({"http": self.access.proxy, "https": self.access.proxy})
+        if access.client_cert:
+            session.cert = (access.client_cert, access.client_key or access.client_cert)
+        if access.proxy:
+            session.proxies.update({"http": access.proxy, "https": access.proxy})
         return session
 
     # Authentication
@@ -461,14 +465,20 @@ class Endpoint:
         return self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query)}", headers)
 
 
-def _tls_context(access: Access) -> ssl.SSLContext:
+@functools.lru_cache(maxsize=None)
+def _tls_context(host: str, ca_certs: tuple[str, ...], validate_certs: bool, client_cert: str) -> ssl.SSLContext:
+    """Return what connections are encrypted with. Reading the authorities takes long enough to do it once only.
+
+    :param host: how errors call the registry; empty unless it has a file of its own.
+    :param client_cert: keeps apart what has one: it becomes a part of the context.
+    """
     context = ssl.create_default_context()
-    for path in access.ca_certs:
+    for path in ca_certs:
         try:
             context.load_verify_locations(path)
         except OSError as error:
-            raise UntrustedCertificate(f"the CA file {path} for {access.host} cannot be read: {error}") from error
-    if not access.validate_certs:
+            raise UntrustedCertificate(f"the CA file {path} for {host} cannot be read: {error}") from error
+    if not validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
