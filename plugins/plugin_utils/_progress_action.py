@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A base for action plugins whose module works for long: shows its progress while it runs.
 
-A module cannot say anything before its end, so it runs as an asynchronous job on its host and keeps its progress in a
-file there; this side reads the file and shows lines through Display, the only way to the screen while a task runs.
-The result is the module's own, as if it had been run plainly.
+A module cannot say anything before its end, so it keeps its progress in a file; this side reads the file while the
+module runs and shows lines through Display, the only way to the screen while a task runs. On this very host, as this
+very user, the module runs in a thread beside the reader; elsewhere it runs as an asynchronous job, since a connection
+does one thing at a time. The result is the module's own, as if it had been run plainly.
 
 What happens when it is interrupted: with Ctrl-C, SIGTERM or the task's timeout, the job is stopped (SIGINT, so that it
 cleans up, then SIGTERM) and everything temporary is removed. When Ansible is killed at once (SIGKILL) or the connection
@@ -18,9 +19,13 @@ is lost for good, the job goes on to its end, with its result left in a folder b
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import functools
 import shlex
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from ansible import constants as C  # noqa: N812  as everywhere in Ansible
@@ -36,6 +41,7 @@ from ansible_collections.seahub.offline.plugins.plugin_utils._signals import int
 # async_wrapper kills what takes longer; the task's own timeout is the user's way to limit it.
 TIME_LIMIT = 7 * 24 * 3600
 FIRST_POLL, SLOWEST_POLL = 0.2, 2.0
+HERE_POLL = 0.5
 CONNECTION_PATIENCE = 120
 SECONDS_TO_CLEAN_UP = 5
 
@@ -56,7 +62,7 @@ class ProgressActionModule(ActionBase):
         self._task_vars = task_vars or {}
         if self._shows_progress():
             with interruptible():
-                result.update(self._run_with_progress())
+                result.update(self._run_here() if self._is_here() else self._run_as_job())
         else:
             result.update(self._run_plainly())
         return result
@@ -72,7 +78,39 @@ class ProgressActionModule(ActionBase):
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
-    def _run_with_progress(self) -> dict[str, Any]:
+    def _is_here(self) -> bool:
+        return self._connection.transport == "local" and not self._connection.become
+
+    def _run_here(self) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="ansible-seahub.") as folder:
+            path = str(self._task.args.get("progress_file") or f"{folder}/progress")
+            try:
+                with ThreadPoolExecutor(1) as pool:
+                    return self._watch(pool, path)
+            finally:
+                if self._connection._shell.tmpdir and not C.DEFAULT_KEEP_REMOTE_FILES:
+                    self._remove_tmp_path(self._connection._shell.tmpdir, force=True)
+
+    def _watch(self, pool: ThreadPoolExecutor, path: str) -> dict[str, Any]:
+        # Ansible keeps in context variables what it is doing; a thread begins without them.
+        run = functools.partial(contextvars.copy_context().run, self._execute_module)
+        module = pool.submit(run, module_args={**self._task.args, "progress_file": path}, task_vars=self._task_vars)
+        show = self._new_display()
+        try:
+            while not wait([module], timeout=HERE_POLL).done:
+                progress = _read(path)
+                if progress is not None:
+                    show(progress)
+            result: dict[str, Any] = module.result()
+        except BaseException:
+            self._stop(path)
+            raise
+        return result
+
+    def _new_display(self) -> ProgressDisplay:
+        return ProgressDisplay(self._task_vars.get("inventory_hostname", "?"), display.display)
+
+    def _run_as_job(self) -> dict[str, Any]:
         with self._folder() as folder:
             path = self._task.args.get("progress_file") or f"{folder}/progress"
             tmpdir = None
@@ -118,7 +156,7 @@ class ProgressActionModule(ActionBase):
         return result
 
     def _wait(self, job: Job) -> dict[str, Any]:
-        show = ProgressDisplay(self._task_vars.get("inventory_hostname", "?"), display.display)
+        show = self._new_display()
         pause = FIRST_POLL
         while True:
             time.sleep(pause)
@@ -180,6 +218,14 @@ class ProgressActionModule(ActionBase):
                 time.sleep(SLOWEST_POLL)
                 with contextlib.suppress(AttributeError):
                     self._connection.reset()
+
+
+def _read(path: str) -> Progress | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return _progress.parse(file.readline())
+    except FileNotFoundError:
+        return None
 
 
 class Job:

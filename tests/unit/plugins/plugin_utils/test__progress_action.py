@@ -31,20 +31,27 @@ class Outcome:
     leftovers: list[str]
 
 
-@pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes root without a password")
+WAYS = [
+    pytest.param({}, id="here"),
+    # Whoever becomes somebody is not on this host as this user any more, and the module runs as a job.
+    pytest.param({"ansible_become": True, "ansible_become_method": "ansible.builtin.su"}, id="job", marks=AS_ROOT),
+]
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     home = tmp_path_factory.mktemp("home")
     results = home / "results.json"
-    process = playbook.run(home, SLOW / "play.yml", results=results)
+    process = playbook.run(home, SLOW / "play.yml", results=results, **request.param)
     assert process.returncode == 0, process.stdout + process.stderr
     return Outcome(home, process, json.loads(results.read_text()), playbook.leftovers(home))
 
 
 def test_progress_is_shown_while_the_module_runs(outcome: Outcome) -> None:
     lines = [line for line in outcome.process.stdout.splitlines() if line.startswith("[host1] ")]
-    assert len(lines) == 1  # the quick ones say nothing
-    assert "working: " in lines[0]
-    assert " steps, " in lines[0]
+    assert lines
+    assert all("working: " in line and " steps, " in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +135,10 @@ def is_alive(process: int) -> bool:
         ),
     ],
 )
-def test_interrupting_ansible_stops_the_module(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_interrupting_ansible_stops_the_module(tmp_path: Path, number: signal.Signals, way: dict[str, object]) -> None:
     state = tmp_path / "progress"
-    with playbook.started(tmp_path, SLOW / "endless.yml", results=state) as ansible:
+    with playbook.started(tmp_path, SLOW / "endless.yml", results=state, **way) as ansible:
         assert eventually(state.exists)
         module = _progress.process(state.read_text())
         assert module is not None
