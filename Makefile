@@ -77,7 +77,7 @@ bench: $(STAMP)  ## Measure the collection beside its peers: takes a while, and 
 
 .PHONY: changelog
 changelog: $(STAMP)  ## Fold the changelog's fragments into a release of the version in galaxy.yml
-	antsibull-changelog release --reload-plugins --update-existing
+	antsibull-changelog release --reload-plugins --update-existing --refresh-plugins
 
 .PHONY: clean
 clean:  ## Take the lab down, and remove what the other targets have made

@@ -154,7 +154,7 @@ class Docker(Engine):
                 [self._binary, "load", "--quiet"], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
             )
             # Popen types it as None because it would be without stdin=PIPE.
-            pipe = cast("IO[bytes]", process.stdin)
+            pipe = cast(IO[bytes], process.stdin)
             try:
                 # A pipe that breaks means that it has ended early: it says below why.
                 with contextlib.suppress(BrokenPipeError):
