@@ -108,7 +108,6 @@ def _pattern(text: str) -> re.Pattern[str]:
             parts.append("[^/]*" if match["wild"] == "*" else "[^/]")
         else:
             parts.append(re.escape(match["escaped"] or match["plain"]))
-    # An invalid range of characters is a re.error, which is a ValueError only from Python 3.13 on.
     try:
         return re.compile("".join(parts))
     except re.error as error:

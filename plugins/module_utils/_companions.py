@@ -24,7 +24,7 @@ import threading
 from typing import Protocol
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _manifest, _media_types
-from ansible_collections.seahub.offline.plugins.module_utils._errors import AccessDenied, NotFound, RegistryError
+from ansible_collections.seahub.offline.plugins.module_utils._errors import NotFound, RegistryError, Unavailable
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
 
 _COSIGN = (".sig", ".att", ".sbom")
@@ -73,7 +73,7 @@ class Search:
     def of(self, digest: str) -> list[Companion]:
         """Return the companions of a manifest.
 
-        :raises RegistryError: if the registry fails, other than by refusing.
+        :raises Unavailable: if the registry fails, other than by refusing.
         """
         base = "-".join(_digest.split(digest))
         found = [self._by_tag(f"{base}{suffix}") for suffix in _COSIGN]
@@ -88,7 +88,7 @@ class Search:
             return Companion(tag, self._repository.resolve(tag))
         except NotFound:
             return None
-        except AccessDenied as error:
+        except RegistryError as error:
             self._refuse(error)
             return None
 
@@ -111,7 +111,7 @@ class Search:
             return None
         try:
             index = self._repository.referrers(digest)
-        except AccessDenied as error:
+        except RegistryError as error:
             self._refuse(error)
             index = None
         # A registry that has the API answers with an empty list where there is nothing.
@@ -125,11 +125,14 @@ class Search:
                 self._listed = True
                 try:
                     self._tags = frozenset(self._repository.tags())
-                except (AccessDenied, NotFound) as error:
+                except RegistryError as error:
                     self._refuse(error)
             return self._tags
 
     def _refuse(self, error: RegistryError) -> None:
+        # One that fails for the moment has not refused anything: the next run would be told.
+        if isinstance(error, Unavailable):
+            raise error
         self.refusals.append(str(error))
 
 
