@@ -351,8 +351,8 @@ def _as(fields: Mapping[str, Any]) -> tuple[str, str]:
     if "as" not in fields:
         return "", ""
     text = _text(fields, "as")
-    name, _colon, tag = text.partition(":")
-    if not _reference.is_repository(name) or (tag and not _reference.is_tag(tag)):
+    name, colon, tag = text.partition(":")
+    if not _reference.is_repository(name) or (colon and not _reference.is_tag(tag)):
         raise InvalidReference(f"'as': {shorten(text)} is no name in a tree, such as team/app or team/app:1.0")
     return name, tag
 
