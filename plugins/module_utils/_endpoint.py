@@ -178,6 +178,7 @@ class Answer:
         self._place = place
         self._waited = 0.0
         self._got = 0
+        self._broken = False
 
     def __enter__(self) -> Answer:
         return self
@@ -201,11 +202,13 @@ class Answer:
         try:
             data: bytes = self._response.raw.read(count, decode_content=False)
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            self._broken = True
             raise Unavailable(f"the connection to {_shown(self.url)} broke: {_reason(error)}") from error
         self._got += len(data)
         self._waited += time.monotonic() - before
         if self._waited >= self._timeout:
             if data and self._got < MINIMAL_RATE * self._waited:
+                self._broken = True
                 raise Unavailable(
                     f"{_shown(self.url)} sent only {self._got} bytes in {self._waited:.0f} seconds: given up"
                 )
@@ -231,9 +234,10 @@ class Answer:
 
     def close(self) -> None:
         """Give the connection back for the next request; one with much of a body still to come is cut."""
-        with contextlib.suppress(RegistryError):
-            length = self.headers.get("Content-Length", "")
-            if self._response.request.method == "HEAD" or (length.isdigit() and int(length) <= _LEFTOVER):
+        length = self.headers.get("Content-Length", "")
+        short = self._response.request.method == "HEAD" or (length.isdigit() and int(length) <= _LEFTOVER)
+        if short and not self._broken:
+            with contextlib.suppress(RegistryError):
                 self.read_all(_LEFTOVER)
         self._response.close()
 
@@ -364,6 +368,9 @@ class Endpoint:
         context = _tls_context(
             access.host if access.ca_certs else "", access.ca_certs, access.validate_certs, access.client_cert
         )
+        if not access.validate_certs:
+            # Whoever switched this off knows.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         session = requests.Session()
         for scheme in ("http://", "https://"):
             session.mount(scheme, _Adapter(context, pool_maxsize=_CONNECTIONS))
