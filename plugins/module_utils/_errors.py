@@ -18,6 +18,7 @@ Each message says what happened, where, and what to do about it; edges (modules,
     ├── NameCollision         two sources that fall on one name in the tree
     ├── TreeError             a tree that cannot be read or written
     │   ├── NotInTree         something looked for is not there
+    │   ├── TreeNotWritable   its disk is full, or does not take what is written
     │   └── TreeBusy          another process is writing the tree
     └── RegistryError         a registry that does not give what was asked
         ├── NotFound          it says that there is no such thing (404)
@@ -78,6 +79,10 @@ class TreeError(SeahubError):
 
 class NotInTree(TreeError):
     """A blob, manifest, tag or reference that the tree does not hold."""
+
+
+class TreeNotWritable(TreeError):
+    """The disk of a tree is full, or does not take what is written: nothing more can be done."""
 
 
 class TreeBusy(TreeError):

@@ -11,27 +11,24 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.seahub.offline.plugins.module_utils import _reference
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidReference
-from ansible_collections.seahub.offline.plugins.module_utils._reference import Reference
 
 
 @dataclasses.dataclass(frozen=True)
-class Listed:
-    """A reference as it was written, what it means, and where it stands (for errors)."""
+class Line:
+    """A reference as it was written, and where it stands (for errors)."""
 
     text: str
-    reference: Reference
     where: str
 
 
-def read(path: str) -> list[Listed]:
+def read(path: str) -> list[Line]:
     """Read an image list.
 
     Blank lines, `#` comments, on their own or after a reference, spaces, and line ends of either kind are as people
-    write them.
+    write them. Whether a line is a reference is for others to say.
 
-    :raises InvalidReference: if the file cannot be read, or has lines that are no references; it names all of them.
+    :raises InvalidReference: if the file cannot be read.
     """
     try:
         with open(path, encoding="utf-8-sig") as file:
@@ -39,19 +36,8 @@ def read(path: str) -> list[Listed]:
             lines = file.read().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidReference(f"the image list {path} cannot be read: {error}") from error
-    found = []
-    errors = []
-    for number, line in enumerate(lines, 1):
-        text = _without_comment(line)
-        if not text:
-            continue
-        try:
-            found.append(Listed(text, _reference.parse(text), f"{path}, line {number}"))
-        except InvalidReference as error:
-            errors.append(f"{path}, line {number}: {error}")
-    if errors:
-        raise InvalidReference("\n".join(errors))
-    return found
+    texts = [_without_comment(line) for line in lines]
+    return [Line(text, f"{path}, line {number}") for number, text in enumerate(texts, 1) if text]
 
 
 def _without_comment(line: str) -> str:

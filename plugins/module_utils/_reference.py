@@ -95,7 +95,12 @@ def parse_oci(text: str) -> Reference:
         raise InvalidReference(f"{shorten(text)} names no repository: write oci://host/path/chart:version")
     if tag is None and digest is None:
         raise InvalidReference(f"{shorten(text)} names no version: write oci://host/path/chart:version")
-    return _checked(text, Reference(_canonical_host(host), path, tag and tag.replace("+", "_"), digest))
+    return _checked(text, Reference(canonical_host(host), path, tag and tag.replace("+", "_"), digest))
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a text can be a registry host, with a port or without."""
+    return _HOST.fullmatch(text) is not None
 
 
 def is_tag(text: str) -> bool:
@@ -132,10 +137,11 @@ def _split_version(text: str) -> tuple[str, str | None, str | None]:
 def _split_host(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost" or first != first.lower())
-    return (_canonical_host(first), rest) if is_host else (DOCKER_HUB, name)
+    return (canonical_host(first), rest) if is_host else (DOCKER_HUB, name)
 
 
-def _canonical_host(host: str) -> str:
+def canonical_host(host: str) -> str:
+    """Return the one name of a registry host that may be written in several ways."""
     return DOCKER_HUB if host in _DOCKER_HUB_ALIASES else host
 
 

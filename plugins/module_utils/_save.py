@@ -35,6 +35,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     NotFound,
     NotInTree,
     SeahubError,
+    TreeNotWritable,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
@@ -130,6 +131,15 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True)
+class Preview:
+    """What saving would do now: what each wish leads to, what fails already, and whether the tree would change."""
+
+    found: tuple[Found, ...]
+    failures: tuple[Failure, ...]
+    changed: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Failure:
     """Something that could not be saved, and why."""
 
@@ -199,7 +209,7 @@ class Saver:
         self._turns = _Turns()
         self._searches: dict[int, Search] = {}
 
-    def preview(self, wishes: Sequence[Wish]) -> tuple[list[Found], list[Failure]]:
+    def preview(self, wishes: Sequence[Wish]) -> Preview:
         """Tell what saving would do, asking for digests only and writing nothing.
 
         :raises NameCollision: as `save` does.
@@ -207,7 +217,10 @@ class Saver:
         lock = _lock.read(self._tree)
         digests, failures = self._map(lambda wish: self._resolve(wish, lock), wishes, _label)
         _names.check(digests, lock)
-        return [Found(wish, digest, self._present(wish, digest)) for wish, digest in digests], failures
+        found = [Found(wish, digest, self._present(wish, digest)) for wish, digest in digests]
+        present = [item.entry for item in found if item.entry is not None]
+        changed = len(present) < len(found) or _merged(lock, present) != lock
+        return Preview(tuple(found), tuple(failures), changed)
 
     def save(self, wishes: Sequence[Wish], wait: float = 0) -> Report:
         """Save everything; one wish that fails does not stop the others.
@@ -230,9 +243,12 @@ class Saver:
             failures += more
             saved = [item for _gathered, items in finished for item in items]
             changed = self._publish([part for (_item, whole), _saved in finished for part in whole.all])
-            changed = _lock.write(self._tree, _merged(lock, saved)) or changed
+            merged = _merged(lock, [item.entry for item in saved])
+            if merged != lock:
+                changed = _lock.write(self._tree, merged) or changed
             refusals = [text for search in self._searches.values() for text in search.refusals]
-            return Report(tuple(saved), tuple(failures), tuple(refusals), downloader.received, changed)
+            received = downloader.received + self._turns.received
+            return Report(tuple(saved), tuple(failures), tuple(refusals), received, changed)
 
     def _map(
         self, action: Callable[[Item], Result], items: Iterable[Item], label: Callable[[Item], str]
@@ -244,6 +260,8 @@ class Saver:
             for item, future in [(item, pool.submit(action, item)) for item in items]:
                 try:
                     done.append((item, future.result()))
+                except TreeNotWritable:
+                    raise
                 except SeahubError as error:
                     failures.append(Failure(label(item), error))
         return done, failures
@@ -408,6 +426,12 @@ class _Turns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
+        self.received = 0
+        """Bytes of configurations that were fetched."""
+
+    def count(self, received: int) -> None:
+        with self._lock:
+            self.received += received
 
     def __getitem__(self, digest: str) -> threading.Lock:
         with self._lock:
@@ -437,6 +461,7 @@ class _Fetching:
             if data is None:
                 data = self._source.read_blob(descriptor, _manifest.SIZE_LIMIT)
                 self._tree.put_blob(descriptor.digest, data)
+                self._turns.count(len(data))
             return data
 
     def _stored(self, digest: str) -> bytes | None:
@@ -449,13 +474,12 @@ class _Fetching:
             return None
 
 
-def _merged(lock: Lock, saved: Iterable[Saved]) -> Lock:
-    """Return the lock with what was saved; what the tree has of the same artifact for other platforms stays."""
-    entries: dict[tuple[str, str], Entry] = {}
-    for item in saved:
-        earlier = entries.get(item.entry.key) or lock.find(*item.entry.key)
-        entries[item.entry.key] = _united(earlier, item.entry)
-    return lock.with_entries(entries.values())
+def _merged(lock: Lock, entries: Iterable[Entry]) -> Lock:
+    """Return the lock with these entries; what the tree has of the same artifact for other platforms stays."""
+    merged: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        merged[entry.key] = _united(merged.get(entry.key) or lock.find(*entry.key), entry)
+    return lock.with_entries(merged.values())
 
 
 def _united(earlier: Entry | None, entry: Entry) -> Entry:

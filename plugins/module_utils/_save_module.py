@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import urllib.parse
 from typing import Any, Callable, Iterable, Mapping, Sequence, Tuple
 
-from ansible_collections.seahub.offline.plugins.module_utils import _credentials, _lock, _progress
+from ansible_collections.seahub.offline.plugins.module_utils import _credentials, _lock, _progress, _reference
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     InvalidPlatform,
     InvalidReference,
@@ -25,6 +26,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._retry import Retry
 from ansible_collections.seahub.offline.plugins.module_utils._save import (
     Failure,
     Found,
+    Preview,
     Report,
     Rules,
     Saved,
@@ -63,22 +65,40 @@ class InvalidOption(SeahubError):
     """An option that has no usable value."""
 
 
-def collect(entries: Iterable[Any], read: Callable[[Any], Sequence[Wish]]) -> tuple[list[Wish], list[Failure]]:
+class HidesSecrets:
+    """Goes before AnsibleModule among the bases of a module with these options.
+
+    AnsibleModule knows as secret what an option holds, but not what lies deep in one; and it may refuse arguments, and
+    show them, before a module can tell it.
+    """
+
+    params: dict[str, Any]
+    no_log_values: set[str]
+
+    def _load_params(self) -> None:
+        super()._load_params()  # type: ignore[misc]
+        self.no_log_values.update(_secrets(self.params.get("registries")))
+
+
+def collect(
+    entries: Iterable[tuple[Any, str]], read: Callable[[Any, str], Sequence[Wish]]
+) -> tuple[list[Wish], list[Failure]]:
     """Read entries into wishes.
 
+    :param entries: each with the file and line in which it stands, if it does.
     :returns: the wishes, and a failure for each entry whose source cannot be read or resolved.
     :raises InvalidOption: naming all entries that make no sense, so that the user can mend them in one go.
     """
     wishes: list[Wish] = []
     failures: list[Failure] = []
     problems: list[str] = []
-    for entry in entries:
+    for entry, where in entries:
         try:
-            wishes += read(entry)
+            wishes += read(entry, where)
         except (InvalidEntry, InvalidReference, InvalidPlatform) as error:
-            problems.append(str(error))
+            problems.append(f"{where}: {error}" if where else str(error))
         except SeahubError as error:
-            failures.append(Failure(_label(entry), error))
+            failures.append(Failure(f"{_label(entry)} ({where})" if where else _label(entry), error))
     if problems:
         raise InvalidOption("\n".join(problems))
     return wishes, failures
@@ -102,7 +122,6 @@ def run(module: Any, read: Callable[[Callable[[Choices], WishMaker]], Outcome], 
     :param rules: what may be saved.
     """
     params = module.params
-    module.no_log_values.update(_secrets(params))
     tree = Tree(params["dir"])
     retry = _retry(params)
     saver = Saver(tree, retry, max(1, params["parallel"]), _progress.callback(params["progress_file"]), rules)
@@ -111,28 +130,32 @@ def run(module: Any, read: Callable[[Callable[[Choices], WishMaker]], Outcome], 
         registries = _registries(params, retry)
         wishes, failures = read(lambda chosen: WishMaker(registries, chosen))
         if module.check_mode:
-            result = _preview(*saver.preview(wishes))
+            result = _preview(saver.preview(wishes))
         else:
             report = saver.save(wishes, params["wait"])
             result = _result(report)
             for refusal in report.refusals:
                 module.warn(f"Signatures could not be looked for: {refusal}")
     except SeahubError as error:
-        module.fail_json(msg=str(error), references=[], signatures=[], failed=[])
-    result["failed"] = [_failure(item) for item in failures] + result["failed"]
+        module.fail_json(msg=str(error), references=[], signatures=[], failures=[])
+    result["failures"] = [_failure(item) for item in failures] + result["failures"]
     if module._diff:
         result["diff"] = _diff(before, result["references"] + result["signatures"])
-    if result["failed"]:
-        total = len(result["failed"]) + len(result["references"])
-        lines = [f"- {item['reference']}: {item['error']}" for item in result["failed"]]
+    if result["failures"]:
+        total = len(result["failures"]) + len(result["references"])
+        lines = [f"- {item['reference']}: {item['error']}" for item in result["failures"]]
         module.fail_json(msg="\n".join([f"{len(lines)} of {total} could not be saved:", *lines]), **result)
     module.exit_json(**result)
 
 
-def _secrets(params: Mapping[str, Any]) -> set[str]:
-    """Return the values below `registries` that must never be shown."""
-    entries = [entry for entry in (params["registries"] or {}).values() if isinstance(entry, dict)]
-    return {str(entry[name]) for entry in entries for name in _SECRETS if entry.get(name)}
+def _secrets(registries: Any) -> set[str]:
+    """Return the values below `registries` that must never be shown, whatever shape it has."""
+    entries = (
+        [entry for entry in registries.values() if isinstance(entry, dict)] if isinstance(registries, dict) else []
+    )
+    proxies = (urllib.parse.urlsplit(str(entry.get("proxy") or "")).password for entry in entries)
+    secrets = {str(entry[name]) for entry in entries for name in _SECRETS if entry.get(name)}
+    return secrets.union(filter(None, proxies))
 
 
 def _label(entry: Any) -> str:
@@ -150,12 +173,20 @@ def _registries(params: Mapping[str, Any], retry: RetryPolicy) -> Registries:
         plain_http=params["plain_http"],
     )
     return Registries(
-        settings={key: _settings(key, entry, default) for key, entry in (params["registries"] or {}).items()},
+        settings={_key(key): _settings(key, entry, default) for key, entry in (params["registries"] or {}).items()},
         default=default,
         logins=_credentials.of_user(),
         retry=retry,
         timeout=params["timeout"],
     )
+
+
+def _key(key: str) -> str:
+    """Return a key of `registries` as references have it; one that none can have would silently not count."""
+    host, slash, path = str(key).partition("/")
+    if not _reference.is_host(host) or (slash and not _reference.is_repository(path)):
+        raise InvalidOption(f"registries: {key!r} is no registry: write its host, such as quay.io, or host/path")
+    return f"{_reference.canonical_host(host)}{slash}{path}"
 
 
 def _settings(key: str, entry: Any, default: Settings) -> Settings:
@@ -191,30 +222,30 @@ def _result(report: Report) -> dict[str, Any]:
         "changed": report.changed,
         "references": [_saved(item) for item in report.saved if not item.wish.companion],
         "signatures": [_saved(item) for item in report.saved if item.wish.companion],
-        "failed": [_failure(item) for item in report.failures],
+        "failures": [_failure(item) for item in report.failures],
         "received_bytes": report.received,
     }
 
 
-def _preview(found: Sequence[Found], failures: Sequence[Failure]) -> dict[str, Any]:
+def _preview(preview: Preview) -> dict[str, Any]:
     return {
-        "changed": any(item.entry is None for item in found),
-        "references": [_found(item) for item in found],
+        "changed": preview.changed,
+        "references": [_found(item) for item in preview.found],
         "signatures": [],
-        "failed": [_failure(item) for item in failures],
+        "failures": [_failure(item) for item in preview.failures],
         "received_bytes": 0,
     }
 
 
 def _saved(item: Saved) -> dict[str, Any]:
-    return _reference(item.wish, item.entry.digest, item.entry, item.present)
+    return _described(item.wish, item.entry.digest, item.entry, item.present)
 
 
 def _found(item: Found) -> dict[str, Any]:
-    return _reference(item.wish, item.digest, item.entry, item.entry is not None)
+    return _described(item.wish, item.digest, item.entry, item.entry is not None)
 
 
-def _reference(wish: Wish, digest: str, entry: Entry | None, present: bool) -> dict[str, Any]:
+def _described(wish: Wish, digest: str, entry: Entry | None, present: bool) -> dict[str, Any]:
     return {
         "reference": wish.requested,
         "source": wish.source_name,

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import time
@@ -34,6 +35,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     NotInTree,
     TreeBusy,
     TreeError,
+    TreeNotWritable,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Manifest
 
@@ -286,11 +288,19 @@ class Tree:
 
     def _write(self, path: str, data: bytes) -> None:
         temporary = os.path.join(self._private, "new", f"{os.getpid()}-{os.urandom(8).hex()}")
-        _make_folders(os.path.dirname(temporary))
-        _make_folders(os.path.dirname(path))
-        with _create(temporary) as file:
-            file.write(data)
-        os.replace(temporary, path)
+        try:
+            _make_folders(os.path.dirname(temporary))
+            _make_folders(os.path.dirname(path))
+            with _create(temporary) as file:
+                if file.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.replace(temporary, path)
+        except OSError as error:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            reason = "its disk is full: make room and run it again" if full else error.strerror
+            raise TreeNotWritable(f"the tree {self.root} cannot be written: {reason}") from error
 
 
 class BlobWriter:

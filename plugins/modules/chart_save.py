@@ -130,7 +130,7 @@ signatures:
   returned: always
   type: list
   elements: dict
-failed:
+failures:
   description: What could not be saved, and why. If there is any, the module fails, with everything else saved.
   returned: always
   type: list
@@ -158,9 +158,13 @@ from ansible_collections.seahub.offline.plugins.module_utils._save import Rules
 from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, WishMaker
 
 
+class Module(_save_module.HidesSecrets, AnsibleModule):
+    """An AnsibleModule that never shows what 'registries' keeps secret."""
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             **_save_module.ARGUMENTS,
             "charts": {"type": "list", "elements": "raw", "required": True},
@@ -184,7 +188,8 @@ def _read(params: dict[str, Any], make: Callable[[Choices], WishMaker]) -> _save
     chosen = _save_module.choices(
         params, repository=params["repository"], verify=params["verify"], keyring=params["keyring"] or ""
     )
-    return _save_module.collect(params["charts"], make(chosen).charts)
+    maker = make(chosen)
+    return _save_module.collect([(entry, "") for entry in params["charts"]], lambda entry, _where: maker.charts(entry))
 
 
 if __name__ == "__main__":

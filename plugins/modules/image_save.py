@@ -144,7 +144,7 @@ signatures:
   returned: always
   type: list
   elements: dict
-failed:
+failures:
   description: What could not be saved, and why. If there is any, the module fails, with everything else saved.
   returned: always
   type: list
@@ -179,9 +179,13 @@ from ansible_collections.seahub.offline.plugins.module_utils._save import Rules
 from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, WishMaker
 
 
+class Module(_save_module.HidesSecrets, AnsibleModule):
+    """An AnsibleModule that never shows what 'registries' keeps secret."""
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             **_save_module.ARGUMENTS,
             "images": {"type": "list", "elements": "raw", "default": []},
@@ -210,10 +214,10 @@ def main() -> None:
 
 def _read(params: dict[str, Any], make: Callable[[Choices], WishMaker]) -> _save_module.Outcome:
     maker = make(_save_module.choices(params, platforms=_platforms(params)))
-    wishes, failures = _save_module.collect(params["images"], lambda entry: [maker.image(entry)])
+    entries = [(entry, "") for entry in params["images"]]
     if params["image_list"]:
-        wishes += [maker.image(item.text, item.where) for item in _image_list.read(params["image_list"])]
-    return wishes, failures
+        entries += [(line.text, line.where) for line in _image_list.read(params["image_list"])]
+    return _save_module.collect(entries, lambda entry, where: [maker.image(entry, where)])
 
 
 def _platforms(params: dict[str, Any]) -> tuple[Platform, ...]:
