@@ -13,7 +13,9 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import queue
 import re
+import threading
 from dataclasses import dataclass
 from typing import BinaryIO, Iterator
 
@@ -61,9 +63,9 @@ def pack(source: Source, path: str, progress: Callback, dry_run: bool = False) -
         return Packed(not checksum, size, checksum)
     _require_room(path, size)
     with _replacing(path) as file:
-        hashing = _Hashing(file)
-        _write(source, lock, comment, hashing, _Counter(progress, source))
-        checksum = hashing.hash.hexdigest()
+        with _Hashing(file) as hashing:
+            _write(source, lock, comment, hashing, _Counter(progress, source))
+        checksum = hashing.hexdigest()
     with _replacing(checksum_path(path)) as file:
         file.write(f"{checksum}  {os.path.basename(path)}\n".encode())
     return Packed(True, size, checksum)
@@ -133,13 +135,40 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
 
 
 class _Hashing:
+    """Hashes what it writes, in a thread beside: what waits for the disk does not wait for the processor as well.
+
+    Used as a context manager; `hexdigest` is for after its end.
+    """
+
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.hash = hashlib.sha256()
+        self._hash = hashlib.sha256()
+        # A few pieces ahead, no more: the memory is the same whatever the size of the tree.
+        self._queue: queue.Queue[bytes] = queue.Queue(maxsize=4)
+        self._thread = threading.Thread(target=self._run, name="hash")
+
+    def __enter__(self) -> _Hashing:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._queue.put(b"")
+        self._thread.join()
 
     def write(self, data: bytes) -> int:
-        self.hash.update(data)
+        if data:
+            self._queue.put(data)
         return self._file.write(data)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+    def _run(self) -> None:
+        while True:
+            data = self._queue.get()
+            if not data:
+                return
+            self._hash.update(data)
 
 
 class _Counter:
