@@ -66,6 +66,7 @@ def test_the_artifact_holds_what_an_installed_collection_uses(artifact: Path) ->
         "changelogs",
         "inventory.example",
         "meta",
+        "docs",
         "playbooks",
         "plugins",
         "requirements.txt",
