@@ -133,10 +133,13 @@ def test_what_the_api_says_of_referrers_is_kept(content: Repository, image: str)
         "artifactType": SBOM,
         "annotations": {"org.example": "kept"},
     }
-    upstream = Upstream(content)
     index = {"schemaVersion": 2, "mediaType": _media_types.OCI_INDEX, "manifests": [document]}
-    upstream.referrers = lambda _digest: _manifest.parse(json.dumps(index).encode())  # type: ignore[method-assign]
-    (companion,) = find(upstream, image)
+
+    class Describing(Upstream):
+        def referrers(self, digest: str) -> Manifest | None:
+            return _manifest.parse(json.dumps(index).encode())
+
+    (companion,) = find(Describing(content), image)
     assert companion.index is not None
     assert json.loads(companion.index.raw) == index
 

@@ -116,7 +116,7 @@ def test_an_entry_may_have_platforms_of_its_own(known: Registries) -> None:
 @pytest.mark.parametrize("signatures", [True, False])
 def test_signatures_are_looked_for_where_the_image_is(known: Registries, signatures: bool) -> None:
     wish = image(known, "quay.io/a/b:1", signatures=signatures)
-    assert wish.signed is (wish.source if signatures else None)
+    assert [wish.signed] == [wish.source if signatures else None]
 
 
 SENSELESS: list[tuple[Any, type[SeahubError], str]] = [
@@ -407,9 +407,8 @@ def test_what_upstream_has_no_more_is_an_error(known: Registries, upstream: Regi
     before = add_image(upstream.tree, "team/app:1", [b"before"])
     save(known, tree, locked=False, images=(image,))
     add_image(upstream.tree, "team/app:1", [b"after"])
-    os.remove(
-        f"{upstream.tree.root}/docker/registry/v2/repositories/team/app/_manifests/revisions/{before.replace(':', '/')}/link"
-    )
+    revisions = Path(upstream.tree.root, "docker/registry/v2/repositories/team/app/_manifests/revisions")
+    (revisions / before.replace(":", "/") / "link").unlink()
     (failure,) = save(known, tree, locked=True, images=(image,)).failures
     assert isinstance(failure.error, NotFound)
 
