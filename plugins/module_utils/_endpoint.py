@@ -73,6 +73,8 @@ _TOKEN_SHARE = 0.8
 _TOKEN_LIMIT = 1024 * 1024
 # How often a request is sent again with what the registry wants: what another thread got may have expired meanwhile.
 _CHALLENGES = 2
+# How long a registry that did not answer is taken for one that does not.
+_UNREACHABLE_SECONDS = 30.0
 _TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
 _CHALLENGE = re.compile(r"(?:^|,)\s*(basic|bearer)(?=\s|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
@@ -252,6 +254,7 @@ class Endpoint:
         self.access = access
         self._throttle = throttle or Throttle()
         self._session = self._make_session()
+        self._unreachable_at = float("-inf")
         self._fixed = ""
         self._tokens: dict[str, tuple[str, float]] = {}
         self._bearer: Mapping[str, str] | None = None
@@ -276,6 +279,11 @@ class Endpoint:
         :returns: and raises what `request` does.
         """
         return self._ask("GET", url, "", {})
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether a moment ago there was no answer at all: who has a choice better asks elsewhere."""
+        return time.monotonic() - self._unreachable_at < _UNREACHABLE_SECONDS
 
     def close(self) -> None:
         """Close its connections."""
@@ -353,8 +361,10 @@ class Endpoint:
         except requests.exceptions.SSLError as error:
             raise _tls_error(self.access, url, error) from error
         except requests.exceptions.ProxyError as error:
+            self._unreachable_at = time.monotonic()
             raise Unavailable(f"{_shown(url)} cannot be reached through the proxy: {_reason(error)}") from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+            self._unreachable_at = time.monotonic()
             raise Unavailable(f"{_shown(url)} cannot be reached: {_reason(error)}") from error
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
             raise RegistryError(f"{shorten(url)} is no address that can be asked: {_reason(error)}") from error

@@ -363,6 +363,9 @@ class Repository:
         """Ask the endpoints in turn until one gives what is wanted; else tell what each of them said."""
         said = []
         for endpoint in self._endpoints[:-1]:
+            if endpoint.is_unreachable:
+                said.append(f"{endpoint.access.host} did not answer a moment ago")
+                continue
             try:
                 return ask(endpoint)
             except SeahubError as error:

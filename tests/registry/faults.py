@@ -71,6 +71,11 @@ def truncated(count: int, ending: Ending = Ending.CLOSE) -> Change:
     return lambda _request, reply: dataclasses.replace(reply, cut=count, ending=ending)
 
 
+def silent(_request: Request, reply: Reply) -> Reply:
+    """Nothing is answered at all."""
+    return dataclasses.replace(reply, silent=True)
+
+
 def shortened(count: int) -> Change:
     """Only the first bytes are announced and sent: nothing looks broken."""
     return lambda _request, reply: dataclasses.replace(reply, body=reply.body[:count])

@@ -51,6 +51,7 @@ class Reply:
 
     - cut: after how many bytes of the body the connection breaks, by `ending`.
     - whole: the blob of which the body is a part.
+    - silent: nothing is sent, not even the status.
     - rate: bytes of the body in a second; 0 for as many as go.
     - piece: how many bytes are sent at once.
     """
@@ -61,5 +62,6 @@ class Reply:
     whole: bytes = b""
     cut: int | None = None
     ending: Ending = Ending.CLOSE
+    silent: bool = False
     rate: float = 0
     piece: int = 64 * 1024

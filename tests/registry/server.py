@@ -217,6 +217,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_GET  # noqa: N815  the names are http.server's
 
     def _deliver(self, request: Request, reply: Reply) -> None:
+        if reply.silent:
+            self._break(Ending.STALL)
+            return
         self.send_response(reply.status)
         for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
             self.send_header(name, value)
