@@ -14,6 +14,7 @@ same lock, byte for byte: it holds no times and no order of events.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 from typing import Any, Iterable
@@ -99,7 +100,11 @@ class Lock:
 
     def find(self, name: str, version: str) -> Entry | None:
         """Return the entry with this name and this tag or digest."""
-        return next((entry for entry in self.references if entry.key == (name, version)), None)
+        return self._by_key.get((name, version))
+
+    @functools.cached_property
+    def _by_key(self) -> dict[tuple[str, str], Entry]:
+        return {entry.key: entry for entry in self.references}
 
     def with_entries(self, entries: Iterable[Entry]) -> Lock:
         """Return a lock in which these entries replace those of the same name and tag."""

@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import threading
 from typing import Callable, Iterable, Mapping, Protocol, Sequence, TypeVar
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _artifact,
     _chart,
     _lock,
-    _manifest,
     _names,
     _progress,
     _reference,
@@ -33,13 +31,18 @@ from ansible_collections.seahub.offline.plugins.module_utils._download import Bl
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
     NotFound,
-    NotInTree,
     SeahubError,
     TreeNotWritable,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
-from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
+from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
+from ansible_collections.seahub.offline.plugins.module_utils._readers import (
+    Fetching,
+    ManifestSource,
+    Stored,
+    Turns,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
@@ -49,17 +52,11 @@ Result = TypeVar("Result")
 _COMPANION_DEPTH = 3
 
 
-class Source(BlobSource, Protocol):
+class Source(BlobSource, ManifestSource, Protocol):
     """Where an artifact comes from: a repository of a registry, or files."""
 
     def resolve(self, version: str) -> str:
         """Return the digest to which a tag or a digest leads."""
-
-    def manifest(self, version: str) -> Manifest:
-        """Return the manifest to which a tag or a digest leads."""
-
-    def read_blob(self, blob: Descriptor, limit: int) -> bytes:
-        """Return a small blob."""
 
 
 def accept_all(tree: Tree, artifact: Artifact) -> None:
@@ -206,8 +203,8 @@ class Saver:
         self._parallel = parallel
         self._report = report
         self._rules = rules or Rules()
-        self._turns = _Turns()
-        self._searches: dict[int, Search] = {}
+        self._turns = Turns()
+        self._searches: dict[SignedRepository, Search] = {}
 
     def preview(self, wishes: Sequence[Wish]) -> Preview:
         """Tell what saving would do, asking for digests only and writing nothing.
@@ -236,19 +233,23 @@ class Saver:
             gathered, more = self._map(lambda item: self._gather(*item, lock), digests, lambda item: item[0].label)
             failures += more
             downloader = Downloader(self._tree, self._retry, self._parallel, self._report)
-            failed = downloader.run(self._jobs([part for _item, whole in gathered for part in whole.all]))
+            failed = downloader.run(self._jobs(_parts(whole for _item, whole in gathered)))
             finished, more = self._map(
-                lambda item: self._finish(item[1], failed), gathered, lambda item: item[0][0].label
+                lambda whole: self._finish(whole, failed),
+                [whole for _item, whole in gathered],
+                lambda whole: whole.wish.label,
             )
             failures += more
-            saved = [item for _gathered, items in finished for item in items]
-            changed = self._publish([part for (_item, whole), _saved in finished for part in whole.all])
-            merged = _merged(lock, [item.entry for item in saved])
-            if merged != lock:
-                changed = _lock.write(self._tree, merged) or changed
-            refusals = [text for search in self._searches.values() for text in search.refusals]
-            received = downloader.received + self._turns.received
-            return Report(tuple(saved), tuple(failures), tuple(refusals), received, changed)
+            saved = [item for _whole, items in finished for item in items]
+            changed = self._publish(_parts(whole for whole, _saved in finished))
+            changed = self._write_lock(lock, saved) or changed
+            return Report(
+                saved=tuple(saved),
+                failures=tuple(failures),
+                refusals=tuple(text for search in self._searches.values() for text in search.refusals),
+                received=downloader.received + self._turns.received,
+                changed=changed,
+            )
 
     def _map(
         self, action: Callable[[Item], Result], items: Iterable[Item], label: Callable[[Item], str]
@@ -283,7 +284,7 @@ class Saver:
     # From digests to what is needed
 
     def _gather(self, wish: Wish, digest: str, lock: Lock) -> _Gathered:
-        return self._gather_one(wish, digest, _Fetching(self._tree, wish.source, self._turns), lock, _COMPANION_DEPTH)
+        return self._gather_one(wish, digest, Fetching(self._tree, wish.source, self._turns), lock, _COMPANION_DEPTH)
 
     def _gather_one(self, wish: Wish, digest: str, reader: _artifact.Reader, lock: Lock, depth: int) -> _Gathered:
         artifact = _artifact.gather(
@@ -292,18 +293,19 @@ class Saver:
         present = self._is_complete(wish, artifact)
         companions: list[_Gathered] = []
         # What was complete before was searched then: asking again at every run would double its requests.
-        if wish.signed is not None and not present and depth:
-            for manifest in artifact.manifests:
-                for companion in self._search(wish.signed).of(manifest.digest):
-                    if self._is_allowed(wish, companion, lock):
-                        if companion.index is not None:
-                            self._tree.put_blob(companion.digest, companion.index.raw)
-                        own = _companion_wish(wish, companion)
-                        companions.append(self._gather_one(own, companion.digest, reader, lock, depth - 1))
+        for companion in self._companions(wish, artifact) if depth and not present else ():
+            if self._is_allowed(wish, companion, lock):
+                if companion.index is not None:
+                    self._tree.put_blob(companion.digest, companion.index.raw)
+                own = _companion_wish(wish, companion)
+                companions.append(self._gather_one(own, companion.digest, reader, lock, depth - 1))
         return _Gathered(wish, artifact, present, tuple(companions))
 
-    def _search(self, repository: SignedRepository) -> Search:
-        return self._searches.setdefault(id(repository), Search(repository))
+    def _companions(self, wish: Wish, artifact: Artifact) -> list[Companion]:
+        if wish.signed is None:
+            return []
+        search = self._searches.setdefault(wish.signed, Search(wish.signed))
+        return [companion for manifest in artifact.manifests for companion in search.of(manifest.digest)]
 
     def _is_allowed(self, wish: Wish, companion: Companion, lock: Lock) -> bool:
         if not self._rules.locked:
@@ -317,7 +319,7 @@ class Saver:
         """Return what the tree has of a wish, if it has all of it."""
         try:
             artifact = _artifact.gather(
-                _Stored(self._tree), digest, wish.platforms, self._rules.skip_missing, self._rules.foreign_layers
+                Stored(self._tree), digest, wish.platforms, self._rules.skip_missing, self._rules.foreign_layers
             )
             return self._entry(wish, artifact) if self._is_complete(wish, artifact) else None
         except SeahubError:
@@ -372,6 +374,10 @@ class Saver:
             chart=_chart.describe(artifact.root, self._tree.read_blob) if artifact.kind == "chart" else None,
         )
 
+    def _write_lock(self, lock: Lock, saved: Sequence[Saved]) -> bool:
+        merged = _merged(lock, [item.entry for item in saved])
+        return merged != lock and _lock.write(self._tree, merged)
+
     def _publish(self, parts: Sequence[_Gathered]) -> bool:
         """Make artifacts visible whose blobs are all there; the tags when everything else is on the disk."""
         new = [part for part in parts if not part.present]
@@ -391,6 +397,10 @@ class Saver:
         return True
 
 
+def _parts(wholes: Iterable[_Gathered]) -> list[_Gathered]:
+    return [part for whole in wholes for part in whole.all]
+
+
 def _label(wish: Wish) -> str:
     return wish.label
 
@@ -405,73 +415,6 @@ def _companion_wish(wish: Wish, companion: Companion) -> Wish:
         accept=accept_all,
         companion=True,
     )
-
-
-class _Stored:
-    """Reads manifests and configurations of a tree."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
-
-    def manifest(self, digest: str) -> Manifest:
-        return _manifest.parse(self._tree.read_blob(digest), algorithm_of=digest)
-
-    def config(self, descriptor: Descriptor) -> bytes:
-        return self._tree.read_blob(descriptor.digest)
-
-
-class _Turns:
-    """Gives each digest a lock, so that of several threads that want it one fetches it and the others find it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-        self.received = 0
-        """Bytes of configurations that were fetched."""
-
-    def count(self, received: int) -> None:
-        with self._lock:
-            self.received += received
-
-    def __getitem__(self, digest: str) -> threading.Lock:
-        with self._lock:
-            return self._locks.setdefault(digest, threading.Lock())
-
-
-class _Fetching:
-    """Reads them of a tree, and fetches into the tree what it lacks: nothing is fetched twice, not by a later run."""
-
-    def __init__(self, tree: Tree, source: Source, turns: _Turns) -> None:
-        self._tree = tree
-        self._source = source
-        self._turns = turns
-
-    def manifest(self, digest: str) -> Manifest:
-        with self._turns[digest]:
-            data = self._stored(digest)
-            if data is not None:
-                return _manifest.parse(data, algorithm_of=digest)
-            manifest = self._source.manifest(digest)
-            self._tree.put_blob(digest, manifest.raw)
-            return manifest
-
-    def config(self, descriptor: Descriptor) -> bytes:
-        with self._turns[descriptor.digest]:
-            data = self._stored(descriptor.digest)
-            if data is None:
-                data = self._source.read_blob(descriptor, _manifest.SIZE_LIMIT)
-                self._tree.put_blob(descriptor.digest, data)
-                self._turns.count(len(data))
-            return data
-
-    def _stored(self, digest: str) -> bytes | None:
-        try:
-            return self._tree.read_blob(digest)
-        except NotInTree:
-            return None
-        except DigestMismatch:
-            self._tree.remove_blob(digest)
-            return None
 
 
 def _merged(lock: Lock, entries: Iterable[Entry]) -> Lock:
