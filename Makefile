@@ -42,7 +42,16 @@ lab-down: $(STAMP)  ## Take the lab down
 	python -m tests.lab down
 
 .PHONY: test
-test: lint sanity unit e2e molecule  ## Run every check
+test: lint sanity unit lab-tests  ## Run every check
+
+# The lab takes a while to come up: once for both, and down again unless it was there before.
+.PHONY: lab-tests
+lab-tests: $(STAMP)  ## Run the end-to-end tests and molecule in one lab
+	python -m tests.lab status && was=up || was=down; \
+	trap '[ $$was = up ] || python -m tests.lab down' EXIT; \
+	python -m tests.lab up; \
+	pytest tests/e2e; \
+	molecule test --all
 
 .PHONY: lint
 lint: $(STAMP)  ## Check style, types, documentation and changelog
