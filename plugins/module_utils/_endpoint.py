@@ -357,6 +357,8 @@ class Endpoint:
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(self.access.timeout, 20.0), self.access.timeout),
+                # Given with the request: those of the session count less than the environment's.
+                proxies=dict.fromkeys(("http", "https"), self.access.proxy) if self.access.proxy else None,
             )
         except requests.exceptions.SSLError as error:
             raise _tls_error(self.access, url, error) from error
@@ -376,7 +378,7 @@ class Endpoint:
         """Return the session of all threads: its connections are shared, and nothing else in it ever changes."""
         access = self.access
         context = _tls_context(
-            access.host if access.ca_certs else "", access.ca_certs, access.validate_certs, access.client_cert
+            access.ca_certs, access.validate_certs, (access.client_cert, access.client_key or access.client_cert)
         )
         if not access.validate_certs:
             # Whoever switched this off knows.
@@ -388,10 +390,6 @@ class Endpoint:
         session.headers["User-Agent"] = "seahub.offline"
         # Some registries answer a cookie with a demand for a CSRF token (https://github.com/goharbor/harbor/issues/13184).
         session.cookies.set_policy(_no_cookies())
-        if access.client_cert:
-            session.cert = (access.client_cert, access.client_key or access.client_cert)
-        if access.proxy:
-            session.proxies.update({"http": access.proxy, "https": access.proxy})
         return session
 
     # Authentication
@@ -483,21 +481,27 @@ class Endpoint:
 
 
 @functools.lru_cache(maxsize=None)
-def _tls_context(host: str, ca_certs: tuple[str, ...], validate_certs: bool, client_cert: str) -> ssl.SSLContext:
+def _tls_context(ca_certs: tuple[str, ...], validate_certs: bool, client: tuple[str, str]) -> ssl.SSLContext:
     """Return what connections are encrypted with. Reading the authorities takes long enough to do it once only.
 
-    :param host: how errors call the registry; empty unless it has a file of its own.
-    :param client_cert: keeps apart what has one: it becomes a part of the context.
+    :param client: paths of a certificate and key to show; empty if there are none.
     """
     context = ssl.create_default_context()
     for path in ca_certs:
         try:
             context.load_verify_locations(path)
         except OSError as error:
-            raise UntrustedCertificate(f"the CA file {path} for {host} cannot be read: {error}") from error
+            raise UntrustedCertificate(f"the CA file {path} cannot be read: {error}") from error
     if not validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if client[0]:
+        try:
+            context.load_cert_chain(*client)
+        except OSError as error:
+            raise UntrustedCertificate(
+                f"the client certificate {client[0]} with the key {client[1]} cannot be used: {error}"
+            ) from error
     return context
 
 

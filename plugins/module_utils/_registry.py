@@ -192,7 +192,7 @@ class Registries:
         """Return the one endpoint for an access, so that connections and tokens are shared."""
         with self._lock:
             if access not in self._endpoints:
-                throttle = self._throttles.setdefault(access.host, Throttle(self._parallel, self._retry.patience))
+                throttle = self._throttles.setdefault(access.host, Throttle(self._parallel, self._retry))
                 self._endpoints[access] = Endpoint(access, throttle)
             return self._endpoints[access]
 

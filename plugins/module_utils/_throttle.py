@@ -18,6 +18,7 @@ import time
 from types import TracebackType
 
 from ansible_collections.seahub.offline.plugins.module_utils._errors import Unavailable
+from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
 
 _START = 8
 # What a request costs beside its bytes, in bytes: many small answers are as much work as few large ones.
@@ -30,20 +31,22 @@ _GAIN = 1.1
 # Seconds for which a number stays that turned out to be the best, or followed a refusal.
 _REST = 5.0
 _RECOVERY = 1.0
+# Seconds after which whoever waits for a place looks whether there is time left for that.
+_LOOK = 1.0
 
 
 class Throttle:
     """The places for requests to one host. Used by several threads at once.
 
     :param most: how many places there are at most.
-    :param patience: the longest time in seconds that a host which asks to be left alone is left alone.
+    :param retry: says how long a host that asks to be left alone is left alone, and when the time for a run is over.
     """
 
-    def __init__(self, most: int = 32, patience: float = 300.0) -> None:
+    def __init__(self, most: int = 32, retry: RetryPolicy | None = None) -> None:
         self.limit = min(_START, most)
         """How many requests may be under way now."""
         self._most = most
-        self._patience = patience
+        self._retry = retry or RetryPolicy()
         self._active = 0
         self._condition = threading.Condition()
         self._closed_until = 0.0
@@ -56,15 +59,19 @@ class Throttle:
         self._grow_from = 0.0
 
     def enter(self) -> Place:
-        """Wait for a place, and for the host to be willing, and take it."""
+        """Wait for a place, and for the host to be willing, and take it.
+
+        :raises Unavailable: if the time for the run is over before.
+        """
         with self._condition:
             while True:
+                self._retry.check()
                 pause = self._closed_until - time.monotonic()
                 if pause <= 0 and self._active < self.limit:
                     self._active += 1
                     return Place(self, time.monotonic())
                 self._crowded = self._crowded or pause <= 0
-                self._condition.wait(pause if pause > 0 else None)
+                self._condition.wait(min(pause, _LOOK) if pause > 0 else _LOOK)
 
     def count(self, work: int) -> None:
         """Take note of work done, and fit the number of places to it."""
@@ -87,7 +94,7 @@ class Throttle:
         """
         with self._condition:
             now = time.monotonic()
-            self._closed_until = max(self._closed_until, now + min(error.retry_after, self._patience))
+            self._closed_until = max(self._closed_until, now + min(error.retry_after, self._retry.patience))
             if started <= self._halved_at:
                 return
             self.limit = max(1, self.limit // 2)

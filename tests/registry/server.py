@@ -43,7 +43,7 @@ class Registry:
     """Serves a tree on the loopback address as long as the context lasts.
 
     :param certificates: with them it speaks https, else http.
-    :param backlog: bytes that the system may hold back for a client that is slow to read; 0 leaves that to the system.
+    :param clients: a certificate that clients have to show.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Registry:
         faults: Iterable[Fault] = (),
         guard: Guard | None = None,
         certificates: Certificates | None = None,
-        backlog: int = 0,
+        clients: Path | None = None,
     ) -> None:
         self.tree = Tree(str(root))
         self.faults = list(faults)
@@ -60,7 +60,7 @@ class Registry:
         self.requests: list[Request] = []
         self.connections = 0
         self.stopping = threading.Event()
-        self._server = _Server(self, certificates, backlog)
+        self._server = _Server(self, certificates, clients)
 
     def __enter__(self) -> Registry:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -170,15 +170,16 @@ class _Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, registry: Registry, certificates: Certificates | None, backlog: int) -> None:
+    def __init__(self, registry: Registry, certificates: Certificates | None, clients: Path | None) -> None:
         self.registry = registry
         self.tls: ssl.SSLContext | None = None
         if certificates is not None:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(certificates.server, certificates.key)
+            if clients is not None:
+                self.tls.load_verify_locations(clients)
+                self.tls.verify_mode = ssl.CERT_REQUIRED
         super().__init__(("127.0.0.1", 0), _Handler)
-        if backlog:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, backlog)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         self.registry.connections += 1

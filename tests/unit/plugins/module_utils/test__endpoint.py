@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import email.utils
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -219,7 +220,8 @@ def test_a_limit(registry: Registry, reach: Callable[..., Endpoint]) -> None:
         answer.read_all(100)
 
 
-def test_a_proxy(registry: Registry, reach: Callable[..., Endpoint]) -> None:
+def test_a_proxy(registry: Registry, reach: Callable[..., Endpoint], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert read(reach(registry, host="registry.example.com:5000", proxy=registry.base))
     assert registry.requests[0].headers["host"] == "registry.example.com:5000"
 
@@ -381,6 +383,25 @@ def test_a_certificate_for_another_name(
             read(endpoint)
 
 
+def test_a_client_certificate(
+    upstream: Path, certificates: Certificates, reach: Callable[..., Endpoint], tmp_path: Path
+) -> None:
+    key, certificate = tmp_path / "client.key", tmp_path / "client.crt"
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([*request, "-subj", "/CN=jo", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    trusting = {"plain_http": False, "ca_certs": (str(certificates.ca),)}
+    with Registry(upstream, certificates=certificates, clients=certificate) as registry:
+        assert read(reach(registry, **trusting, client_cert=str(certificate), client_key=str(key)))
+        with pytest.raises(RegistryError):
+            read(reach(registry, **trusting))
+
+
+def test_a_client_certificate_that_cannot_be_read(registry: Registry, tmp_path: Path) -> None:
+    path = tmp_path / "client.crt"
+    with pytest.raises(UntrustedCertificate, match=f"the client certificate {path} with the key {path} cannot be used"):
+        Endpoint(Access(registry.host, client_cert=str(path)))
+
+
 def test_no_encryption_where_it_is_expected(registry: Registry, reach: Callable[..., Endpoint]) -> None:
     with pytest.raises(RegistryError, match="does not speak TLS: if it really is"):
         read(reach(registry, plain_http=False))
@@ -392,7 +413,7 @@ def test_an_authority_that_cannot_be_read(registry: Registry, tmp_path: Path, te
     path = tmp_path / "ca.crt"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(UntrustedCertificate, match=f"the CA file {path} for {registry.host} cannot be read"):
+    with pytest.raises(UntrustedCertificate, match=f"the CA file {path} cannot be read"):
         Endpoint(Access(registry.host, ca_certs=(str(path),)))
 
 

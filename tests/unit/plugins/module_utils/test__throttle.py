@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _throttle
 from ansible_collections.seahub.offline.plugins.module_utils._errors import Unavailable
+from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.seahub.offline.plugins.module_utils._throttle import Throttle
 
 MIB = 1024 * 1024
@@ -119,11 +120,18 @@ def test_refusals_of_requests_that_began_together_count_once(clock: Clock) -> No
 
 
 def test_a_host_that_asks_for_it_is_left_alone() -> None:
-    throttle = Throttle(patience=0.2)
+    throttle = Throttle(retry=RetryPolicy(patience=0.2))
     refuse(throttle, retry_after=60)
     before = time.monotonic()
     with throttle.enter():
         assert 0.15 < time.monotonic() - before < 5
+
+
+def test_nobody_waits_longer_than_the_time_for_the_run() -> None:
+    throttle = Throttle(retry=RetryPolicy(deadline=time.monotonic() + 0.3))
+    refuse(throttle, retry_after=60)
+    with pytest.raises(Unavailable, match="time allowed for this run is over"):
+        throttle.enter()
 
 
 def test_no_more_requests_than_places() -> None:
