@@ -31,6 +31,7 @@ from tests.registry import content, faults
 from tests.registry.faults import Fault
 from tests.registry.guards import Basic, Bearer
 from tests.registry.messages import Ending, Reply, Request
+from tests.registry.proxy import tunnel
 from tests.registry.server import Registry
 
 MANIFEST = "manifests/1"
@@ -381,6 +382,28 @@ def test_a_certificate_for_another_name(
         endpoint = reach(registry, host=host, plain_http=False, ca_certs=(str(certificates.ca),))
         with pytest.raises(UntrustedCertificate, match=r"not valid for 'registry.example.com'"):
             read(endpoint)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["given", "in the environment"])
+def test_a_tunnel_through_a_proxy(
+    upstream: Path,
+    certificates: Certificates,
+    reach: Callable[..., Endpoint],
+    monkeypatch: pytest.MonkeyPatch,
+    given: bool,
+) -> None:
+    with Registry(upstream, certificates=certificates) as registry, tunnel() as (proxy, asked):
+        monkeypatch.setenv("https_proxy", "http://127.0.0.1:1" if given else proxy)
+        endpoint = reach(
+            registry, plain_http=False, ca_certs=(str(certificates.ca),), **({"proxy": proxy} if given else {})
+        )
+        assert read(endpoint)
+        assert read(endpoint)
+        assert asked == [f"CONNECT {registry.host}"]
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        endpoint = reach(registry, plain_http=False, ca_certs=(str(certificates.ca),))
+        assert read(endpoint)
+        assert len(asked) == 1
 
 
 def test_a_client_certificate(
