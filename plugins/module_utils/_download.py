@@ -166,7 +166,7 @@ class Downloader:
                 self._receive(source, blob, writer)
             except Unavailable as error:
                 # A trickle is no progress: it would go on for ever.
-                worth = (time.monotonic() - begun) * _TRICKLE
+                worth = max(1.0, time.monotonic() - begun) * _TRICKLE
                 failures = 1 if writer.offset - before > worth else failures + 1
                 self._stop.wait(self._retry.delay(failures, error))
 

@@ -37,6 +37,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     RegistryError,
     SeahubError,
     Unavailable,
+    UntrustedCertificate,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
 from ansible_collections.seahub.offline.plugins.module_utils._reference import Reference
@@ -219,8 +220,14 @@ class Repository:
         """
 
         def ask(endpoint: Endpoint) -> str:
-            with endpoint.request("HEAD", self.path, f"manifests/{version}", _ACCEPT) as answer:
-                announced = answer.headers.get("Docker-Content-Digest", "")
+            try:
+                with endpoint.request("HEAD", self.path, f"manifests/{version}", _ACCEPT) as answer:
+                    announced = answer.headers.get("Docker-Content-Digest", "")
+            except (NotFound, AccessDenied, Unavailable, UntrustedCertificate):
+                raise
+            except RegistryError:
+                # Not everything that stands before a registry knows this method.
+                return self._manifest(endpoint, version).digest
             if _digest.is_digest(version):
                 return version
             # The header is optional: https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests

@@ -205,6 +205,12 @@ def test_progress_is_measured_in_bytes_not_in_attempts(tree: Tree) -> None:
     assert len(source.opened) == 50
 
 
+def test_a_trickle_is_no_progress(tree: Tree) -> None:
+    source = Source(BLOB, breaks=SIZE // 1000)
+    assert list(Downloader(tree, QUICK, 1, lambda _state: None).run([job(BLOB, source)])) == [_digest.hash_bytes(BLOB)]
+    assert len(source.opened) == QUICK.attempts
+
+
 class FullTree(Tree):
     """A tree whose disk has no room."""
 

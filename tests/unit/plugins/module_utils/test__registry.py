@@ -74,11 +74,22 @@ def repository_of(known: Registries, registry: Registry, path: str = "team/app")
 # What can be asked
 
 
-@pytest.mark.parametrize("spoiled", [False, True], ids=["announced", "not announced"])
-def test_a_tag_leads_to_a_digest(registry: Registry, repository: Repository, digest: str, spoiled: bool) -> None:
-    registry.faults = [Fault(faults.without_header("Docker-Content-Digest"), method="")] if spoiled else []
+@pytest.mark.parametrize(
+    ("spoil", "asked"),
+    [
+        ([], ["HEAD"]),
+        ([faults.without_header("Docker-Content-Digest")], ["HEAD", "GET"]),
+        ([faults.with_headers({"Docker-Content-Digest": "none"})], ["HEAD", "GET"]),
+        ([faults.refused(405)], ["HEAD", "GET"]),
+    ],
+    ids=["announced", "not announced", "nonsense announced", "HEAD not known"],
+)
+def test_a_tag_leads_to_a_digest(
+    registry: Registry, repository: Repository, digest: str, spoil: list[faults.Change], asked: list[str]
+) -> None:
+    registry.faults = [Fault(change, method="HEAD") for change in spoil]
     assert repository.resolve("1") == digest
-    assert [request.method for request in registry.requests] == (["HEAD", "GET"] if spoiled else ["HEAD"])
+    assert [request.method for request in registry.requests] == asked
 
 
 def test_a_digest_has_to_exist(registry: Registry, repository: Repository, digest: str) -> None:

@@ -461,18 +461,28 @@ def test_a_good_mirror_is_asked_alone(registry: Registry, upstream: Path, tmp_pa
 
 
 @pytest.fixture(name="small_disk")
-def fixture_small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A filesystem of 2 MiB."""
+def fixture_small_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Path]:
+    """A filesystem of 2 MiB, or of what the test says."""
     monkeypatch.setattr(_download, "_RESERVE", 0)
     folder = tmp_path / "disk"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True)
+    options = getattr(request, "param", "size=2m")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"a filesystem of its own cannot be mounted here: {done.stderr.strip()}")
     try:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("small_disk", ["nr_inodes=90"], indirect=True)
+def test_a_disk_with_room_for_too_few_files(registry: Registry, small_disk: Path) -> None:
+    with pytest.raises(TreeError, match=r"has room for .* more files, but about .* are needed: make room"):
+        save(small_disk / "tree", registry)
+    assert registry.sent() < 1000
 
 
 def fill(disk: Path) -> None:
