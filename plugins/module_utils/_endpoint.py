@@ -22,6 +22,7 @@ import email.utils
 import functools
 import http.client
 import http.cookiejar
+import io
 import json
 import re
 import ssl
@@ -132,11 +133,49 @@ class _Adapter(_HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED" if self._context.verify_mode == ssl.CERT_REQUIRED else "CERT_NONE"
 
 
+class _Watched(io.RawIOBase):
+    """What a connection receives, as long as it is more than a trickle: its own timeout starts anew with each byte."""
+
+    def __init__(self, raw: io.RawIOBase, timeout: float) -> None:
+        self._raw = raw
+        self._timeout = timeout
+        self._begun = False
+        self._waited = 0.0
+        self._got = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        before = time.monotonic()
+        count = self._raw.readinto(buffer)
+        # How long a registry thinks before it answers says nothing about the connection.
+        self._waited += time.monotonic() - before if self._begun else 0.0
+        self._got += count or 0
+        self._begun = True
+        if self._waited >= self._timeout:
+            if count and self._got < MINIMAL_RATE * self._waited:
+                raise ConnectionError(f"sent only {self._got} bytes in {self._waited:.0f} seconds")
+            self._waited = 0.0
+            self._got = 0
+        return count
+
+    def close(self) -> None:
+        super().close()
+        self._raw.close()
+
+
 class _Response(http.client.HTTPResponse):
     """Gives what has arrived, where that of http.client waits until as much is there as was asked for.
 
     Otherwise whoever is killed loses more, and a server that sends a byte a minute is waited for all day.
     """
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        timeout = sock.gettimeout()
+        if timeout:
+            self.fp = io.BufferedReader(_Watched(self.fp.detach(), timeout))
 
     def read(self, amt: int | None = None) -> bytes:
         if amt is None or self.fp is None or self.chunked or self.length is None:
@@ -169,17 +208,14 @@ class _NoAuth(_AuthBase):
 class Answer:
     """What a registry answers: status, headers, and a body that is read as it arrives. Used as a context manager."""
 
-    def __init__(self, response: Any, timeout: float, place: Place | None = None) -> None:
+    def __init__(self, response: Any, place: Place | None = None) -> None:
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.links: Mapping[str, Mapping[str, str]] = response.links
         self.url: str = response.url
         self.reason: str = response.reason or ""
         self._response = response
-        self._timeout = timeout
         self._place = place
-        self._waited = 0.0
-        self._got = 0
         self._broken = False
 
     def __enter__(self) -> Answer:
@@ -200,21 +236,11 @@ class Answer:
 
         :raises Unavailable: if the connection breaks, or brings nothing or hardly anything for too long.
         """
-        before = time.monotonic()
         try:
             data: bytes = self._response.raw.read(count, decode_content=False)
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             self._broken = True
             raise Unavailable(f"the connection to {_shown(self.url)} broke: {_reason(error)}") from error
-        self._got += len(data)
-        self._waited += time.monotonic() - before
-        if self._waited >= self._timeout:
-            if data and self._got < MINIMAL_RATE * self._waited:
-                self._broken = True
-                raise Unavailable(
-                    f"{_shown(self.url)} sent only {self._got} bytes in {self._waited:.0f} seconds: given up"
-                )
-            self._waited = self._got = 0
         if self._place is not None:
             self._place.moved(len(data))
         return data
@@ -372,7 +398,7 @@ class Endpoint:
             raise RegistryError(f"{shorten(url)} is no address that can be asked: {_reason(error)}") from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"{_shown(url)} failed: {_reason(error)}") from error
-        return Answer(response, self.access.timeout, place)
+        return Answer(response, place)
 
     def _make_session(self) -> requests.Session:
         """Return the session of all threads: its connections are shared, and nothing else in it ever changes."""

@@ -107,6 +107,11 @@ def dripping(rate: float) -> Change:
     return lambda _request, reply: dataclasses.replace(reply, rate=rate, piece=1)
 
 
+def dripping_head(rate: float) -> Change:
+    """Status and headers come byte by byte, this many in a second."""
+    return lambda _request, reply: dataclasses.replace(reply, head_rate=rate)
+
+
 def paced(rate: float, piece: int = 8 * 1024) -> Change:
     """The body comes in small pieces, no faster than so many bytes in a second."""
     return lambda _request, reply: dataclasses.replace(reply, rate=rate, piece=piece)

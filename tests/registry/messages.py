@@ -52,7 +52,7 @@ class Reply:
     - cut: after how many bytes of the body the connection breaks, by `ending`.
     - whole: the blob of which the body is a part.
     - silent: nothing is sent, not even the status.
-    - rate: bytes of the body in a second; 0 for as many as go.
+    - rate: bytes of the body in a second; 0 for as many as go; head_rate: the same of what comes before it.
     - piece: how many bytes are sent at once.
     """
 
@@ -64,4 +64,5 @@ class Reply:
     ending: Ending = Ending.CLOSE
     silent: bool = False
     rate: float = 0
+    head_rate: float = 0
     piece: int = 64 * 1024

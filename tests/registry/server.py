@@ -8,6 +8,7 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -20,7 +21,7 @@ import threading
 import time
 import urllib.parse
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
@@ -224,19 +225,28 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
             self.send_header(name, value)
+        if reply.head_rate:
+            head: list[bytes] = self._headers_buffer  # type: ignore[attr-defined]
+            collections.deque(self._pieces(b"".join(head), reply.head_rate, 1), maxlen=0)
+            head.clear()
         self.end_headers()
         if request.method == "HEAD":
             return
-        body = memoryview(reply.body)[: reply.cut]
-        begun = time.monotonic()
-        for start in range(0, len(body), reply.piece):
-            piece = body[start : start + reply.piece]
-            self.wfile.write(piece)
-            request.sent += len(piece)
-            if reply.rate and self.server.registry.stopping.wait(begun + request.sent / reply.rate - time.monotonic()):
-                break
+        for sent in self._pieces(reply.body[: reply.cut], reply.rate, reply.piece):
+            request.sent += sent
         if reply.cut is not None:
             self._break(reply.ending)
+
+    def _pieces(self, data: bytes, rate: float, size: int) -> Iterator[int]:
+        """Send something piece by piece, and say each time how many bytes went."""
+        view, begun = memoryview(data), time.monotonic()
+        for start in range(0, len(view), size):
+            piece = view[start : start + size]
+            self.wfile.write(piece)
+            yield len(piece)
+            due = begun + (start + len(piece)) / rate if rate else 0
+            if rate and self.server.registry.stopping.wait(due - time.monotonic()):
+                return
 
     def _break(self, ending: Ending) -> None:
         self.close_connection = True

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email.utils
 import socket
 import subprocess
@@ -190,13 +191,26 @@ def test_what_arrives_is_given_at_once(registry: Registry, reach: Callable[..., 
         assert len(answer.read(1 << 20)) == 10
 
 
-@pytest.mark.parametrize("rate", [20, 500])
-def test_a_drip_is_given_up(registry: Registry, reach: Callable[..., Endpoint], rate: float) -> None:
-    registry.faults = [Fault(faults.dripping(rate))]
+@pytest.mark.parametrize(
+    "change",
+    [faults.dripping(20), faults.dripping(500), faults.dripping_head(20), faults.dripping_head(200)],
+    ids=["20 bytes a second", "500 bytes a second", "20 of the headers", "200 of the headers"],
+)
+def test_a_drip_is_given_up(registry: Registry, reach: Callable[..., Endpoint], change: faults.Change) -> None:
+    registry.faults = [Fault(change)]
     before = time.monotonic()
     with pytest.raises(Unavailable, match=r"sent only \d+ bytes in \d seconds"):
         read(reach(registry, timeout=0.5))
     assert time.monotonic() - before < 5
+
+
+def test_an_answer_that_takes_its_time_is_not(registry: Registry, reach: Callable[..., Endpoint]) -> None:
+    def think(_request: Request, reply: Reply) -> Reply:
+        time.sleep(0.4)
+        return dataclasses.replace(reply, rate=2000, piece=100)
+
+    registry.faults = [Fault(think)]
+    assert read(reach(registry, timeout=0.5))
 
 
 def test_a_slow_line_is_not(registry: Registry, reach: Callable[..., Endpoint]) -> None:

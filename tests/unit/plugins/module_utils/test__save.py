@@ -123,6 +123,7 @@ HEALING: dict[str, Faults] = {
     "a connection that falls silent": once(faults.truncated(HALF, Ending.STALL)),
     "a connection that falls silent again and again": once(faults.truncated(HALF, Ending.STALL), times=2),
     "a slow drip": once(faults.dripping(300)),
+    "a slow drip of headers": once(faults.dripping_head(30)),
     "a slow drip after a cut": resumed(faults.dripping(300)),
     "cuts at every 40 kB": once(faults.truncated(40_000), times=4),
     "a layer that ends early": once(faults.shortened(HALF)),
