@@ -205,19 +205,39 @@ def _metadata(where: str, content: bytes) -> dict[str, Any]:
     try:
         # Not mode "r|gz": tarfile's own reader stumbles over the extra field that Helm writes into the gzip header
         # (https://github.com/python/cpython/issues/107398).
-        with gzip.open(io.BytesIO(content)) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
-            total = 0
-            for member in archive:
-                total += member.size
-                if total > _CONTENT_LIMIT:
-                    raise InvalidChart(f"{where} unpacks to more than {_CONTENT_LIMIT} bytes: Helm takes no such chart")
-                parts = member.name.split("/")
-                if member.isfile() and len(parts) == 2 and parts[1] == "Chart.yaml" and member.size <= _METADATA_LIMIT:
-                    file = archive.extractfile(member)
-                    return parse_metadata(where, file.read() if file else b"")
-    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
+        with gzip.open(io.BytesIO(content)) as unpacked:
+            limited: Any = _Limited(where, unpacked)
+            with tarfile.open(fileobj=limited, mode="r|") as archive:
+                for member in archive:
+                    parts = member.name.split("/")
+                    if (
+                        member.isfile()
+                        and len(parts) == 2
+                        and parts[1] == "Chart.yaml"
+                        and member.size <= _METADATA_LIMIT
+                    ):
+                        file = archive.extractfile(member)
+                        return parse_metadata(where, file.read() if file else b"")
+    # The last three are what tarfile says to headers that nobody writes in good faith.
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidChart(f"{where} is no packaged chart (.tgz): {error}") from error
     raise InvalidChart(f"{where} is no packaged chart: it holds no Chart.yaml")
+
+
+class _Limited:
+    """An unpacked archive that ends with an error before it floods the memory, also from within tar's own headers."""
+
+    def __init__(self, where: str, unpacked: gzip.GzipFile) -> None:
+        self._where = where
+        self._unpacked = unpacked
+        self._left = _CONTENT_LIMIT
+
+    def read(self, count: int) -> bytes:
+        data = self._unpacked.read(count)
+        self._left -= len(data)
+        if self._left < 0:
+            raise InvalidChart(f"{self._where} unpacks to more than {_CONTENT_LIMIT} bytes: Helm takes no such chart")
+        return data
 
 
 def parse_metadata(where: str, data: bytes) -> dict[str, Any]:

@@ -107,8 +107,9 @@ class Archive:
         self.path = path
         try:
             with tarfile.open(path, "r:") as tar:
-                members = {posixpath.normpath(member.name): member for member in tar}
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+                members = {posixpath.normpath(member.name): _forward(member) for member in tar}
+        # The last three are what tarfile says to headers that nobody writes in good faith.
+        except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError) as error:
             raise InvalidImageFile(f"{path} cannot be read as an uncompressed tar: {error}") from error
         self._members = {name: _target(name, members) for name in members}
 
@@ -314,6 +315,13 @@ def _read(stream: FileStream, limit: int) -> bytes:
 
 def _blob_name(digest: str) -> str:
     return posixpath.join("blobs", *_digest.split(digest))
+
+
+def _forward(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    # Older versions of tarfile would go back by that, and round and round (CVE-2025-8194).
+    if member.size < 0:
+        raise tarfile.ReadError(f"a file of {member.size} bytes")
+    return member
 
 
 def _target(name: str, members: Mapping[str, tarfile.TarInfo]) -> tarfile.TarInfo | None:

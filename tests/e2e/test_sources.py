@@ -87,7 +87,7 @@ def registry(lab: Lab, folder: Path, storage: Path) -> Iterator[Registry]:
             }
         )
     )
-    command = [program(lab.settings), "serve", configuration]
+    command = [str(part) for part in (program(lab.settings), "serve", configuration)]
     with (folder / f"{storage.name}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:

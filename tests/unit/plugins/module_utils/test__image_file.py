@@ -410,6 +410,32 @@ def test_a_header_that_makes_no_sense(tmp_path: Path) -> None:
         _image_file.find(f"docker-archive:{tmp_path}/a.tar")
 
 
+def hostile_header(kind: bytes, size: bytes) -> bytes:
+    """Return the header of a member of a tar, of a kind and a size that are written as they are."""
+    member = tarfile.TarInfo("x")
+    member.type = kind
+    data = bytearray(member.tobuf(tarfile.USTAR_FORMAT))
+    data[124:136] = size
+    data[148:156] = b"%06o\0 " % (sum(data[:148]) + 256 + sum(data[156:]))
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        hostile_header(b"x", b"%011o\0" % 0) * 3000,
+        hostile_header(b"L", b"\x80" + b"\xff" * 11),
+        hostile_header(b"x", b"\xff" * 12),
+        hostile_header(b"0", b"\xff" * 10 + b"\xfc\x00"),
+    ],
+    ids=["headers of headers", "a name of all memory", "a negative header", "a file that leads back"],
+)
+def test_headers_that_nobody_writes_in_good_faith(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.tar").write_bytes(data + bytes(1024))
+    with pytest.raises(InvalidImageFile, match=str(tmp_path)):
+        _image_file.find(f"docker-archive:{tmp_path}/a.tar")
+
+
 def test_a_tar_that_was_cut_off(tmp_path: Path) -> None:
     text = saved_new(tmp_path / "a.tar", LAYERS, ["a/b:1"])
     data = (tmp_path / "a.tar").read_bytes()

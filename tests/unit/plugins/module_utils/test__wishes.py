@@ -116,7 +116,7 @@ def test_an_entry_may_have_platforms_of_its_own(known: Registries) -> None:
 @pytest.mark.parametrize("signatures", [True, False])
 def test_signatures_are_looked_for_where_the_image_is(known: Registries, signatures: bool) -> None:
     wish = image(known, "quay.io/a/b:1", signatures=signatures)
-    assert [wish.signed] == [wish.source if signatures else None]
+    assert id(wish.signed) == id(wish.source if signatures else None)
 
 
 SENSELESS: list[tuple[Any, type[SeahubError], str]] = [
