@@ -323,8 +323,11 @@ class Endpoint:
             for _attempt in range(_CHALLENGES):
                 if answer.status != 401 or not self._is_own(answer.url):
                     break
+                wanted = self._answer(answer.headers.get("WWW-Authenticate", ""), repository, authorization)
+                if wanted == authorization:
+                    break
                 answer.close()
-                authorization = self._answer(answer.headers.get("WWW-Authenticate", ""), repository, authorization)
+                authorization = wanted
                 answer = self._follow(method, url, headers, authorization, place)
             with answer:
                 if answer.status >= 400:

@@ -32,7 +32,7 @@ KILLS = 100
 LAYER = 2 * 1024 * 1024
 # What the line gives each connection, in bytes a second: a run takes about a second.
 LINE = 3 * 1024 * 1024
-LONGEST = 0.5
+LONGEST = 0.4
 
 
 class Runner:
@@ -150,7 +150,7 @@ def test_kill(
         while not finished:
             # The last run on each tree may finish; so do those that are faster than their killer.
             process = runner.begin(root, registry)
-            if moments.random() < 0.25:
+            if moments.random() < 0.2:
                 wait_for_the_last_blob(root, process)
                 time.sleep(moments.uniform(0, 0.05))
             else:

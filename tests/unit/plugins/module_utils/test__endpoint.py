@@ -261,6 +261,14 @@ def test_credentials(upstream: Path, reach: Callable[..., Endpoint], guard: Any)
         assert "false" not in str(raised.value)
 
 
+def test_a_password_that_was_refused_is_not_sent_again(upstream: Path, reach: Callable[..., Endpoint]) -> None:
+    with Registry(upstream, guard=Basic("jo", "secret")) as registry:
+        endpoint = reach(registry, credentials=Credentials("jo", "false"))
+        with pytest.raises(AccessDenied, match="401"):
+            read(endpoint)
+        assert ["authorization" in request.headers for request in registry.requests] == [False, True]
+
+
 def test_basic_is_sent_at_once_after_the_first_time(upstream: Path, reach: Callable[..., Endpoint]) -> None:
     with Registry(upstream, guard=Basic("jo", "secret")) as registry:
         endpoint = reach(registry, credentials=Credentials("jo", "secret"))
