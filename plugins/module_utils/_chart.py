@@ -209,6 +209,8 @@ def _metadata(where: str, content: bytes) -> dict[str, Any]:
             limited: Any = _Limited(where, unpacked)
             with tarfile.open(fileobj=limited, mode="r|") as archive:
                 for member in archive:
+                    # tarfile would read on beyond the end, for as long as that size says.
+                    limited.require(member.size)
                     parts = member.name.split("/")
                     if (
                         member.isfile()
@@ -235,9 +237,12 @@ class _Limited:
     def read(self, count: int) -> bytes:
         data = self._unpacked.read(count)
         self._left -= len(data)
-        if self._left < 0:
-            raise InvalidChart(f"{self._where} unpacks to more than {_CONTENT_LIMIT} bytes: Helm takes no such chart")
+        self.require(0)
         return data
+
+    def require(self, count: int) -> None:
+        if not 0 <= count <= self._left:
+            raise InvalidChart(f"{self._where} unpacks to more than {_CONTENT_LIMIT} bytes: Helm takes no such chart")
 
 
 def parse_metadata(where: str, data: bytes) -> dict[str, Any]:

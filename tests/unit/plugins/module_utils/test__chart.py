@@ -84,6 +84,14 @@ READ: dict[str, bytes] = {
     "long names": tgz(("mysql/templates/" + "x" * 200, b""), ("mysql/Chart.yaml", chart_yaml())),
 }
 
+
+def endless() -> bytes:
+    """Return a tar that ends after the header of a file of 8 exabytes."""
+    member = tarfile.TarInfo("mysql/zeros")
+    member.size = 2**63
+    return member.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+
+
 # Archives that are none, with a part of the reason.
 REFUSED: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "no packaged chart"),
@@ -102,6 +110,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         tgz(("mysql/zeros", bytes(101 * 1024 * 1024)), ("mysql/Chart.yaml", chart_yaml())),
         "unpacks to more than",
     ),
+    "a file without end": (gzip.compress(endless()), "unpacks to more than"),
     "no YAML": (tgz(("mysql/Chart.yaml", b"a: [")), "cannot be read"),
     "not UTF-8": (tgz(("mysql/Chart.yaml", b"name: \xff")), "cannot be read"),
     "list": (tgz(("mysql/Chart.yaml", b"- name: mysql")), "no mapping"),
