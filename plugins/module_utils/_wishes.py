@@ -164,6 +164,7 @@ class WishMaker:
 
         def accept(tree: Tree, artifact: Artifact) -> None:
             wish.accept(tree, artifact)
+            _check_version(wish, _chart.describe(artifact.root, tree.read_blob).version)
             check(tree, artifact)
 
         return dataclasses.replace(wish, name=name or wish.name, tag=tag or wish.tag, accept=accept)
@@ -271,6 +272,16 @@ class _ListedChart:
         if self._fetched is None:
             self._fetched = ChartSource(self._repository.fetch(self._chart))
         return self._fetched
+
+
+def _check_version(wish: Wish, version: str) -> None:
+    """Make sure that a tag that is a version is that of the chart; other tags may mean any."""
+    asked = wish.version.replace("_", "+")
+    if _semver.is_exact(asked) and asked != version.lstrip("v"):
+        raise InvalidChart(
+            f"{wish.source_name} is version {version} of its chart: ask for that one, "
+            "or save it as it is with the module image_save"
+        )
 
 
 def _chart_check(verify: Any, keyring: Any) -> Accept:

@@ -309,6 +309,19 @@ def test_a_chart_whose_repository_says_that_it_lies_in_a_registry(
         assert [type(failure.error) for failure in report.failures] == ([DigestMismatch] if failing else [])
 
 
+@pytest.mark.parametrize(("tag", "fails"), [("1.0.1", True), ("newest", False), ("1.0.0", False)])
+def test_a_tag_that_is_a_version_is_that_of_the_chart(
+    known: Registries, upstream: Registry, tmp_path: Path, tag: str, fails: bool
+) -> None:
+    local = {"chart": str(put(tmp_path, "demo", "1.0.0")), "as": f"charts/demo:{tag}"}
+    assert not Saver(Tree(upstream.tree.root)).save(charts(known, local)).failures
+    wishes = charts(known, f"oci://{upstream.host}/charts/demo:{tag}")
+    report = Saver(Tree(str(tmp_path / "tree")), QUICK).save(wishes)
+    said = [str(failure.error) for failure in report.failures]
+    assert bool(said) is fails
+    assert all("is version 1.0.0 of its chart" in text for text in said)
+
+
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
