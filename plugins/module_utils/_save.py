@@ -243,6 +243,9 @@ class Saver:
             saved = [item for _whole, items in finished for item in items]
             changed = self._publish(_parts(whole for whole, _saved in finished))
             changed = self._write_lock(lock, saved) or changed
+            if changed:
+                # What is reported as saved is still there after a power cut.
+                self._tree.sync()
             return Report(
                 saved=tuple(saved),
                 failures=tuple(failures),
