@@ -84,6 +84,15 @@ class Entry:
         """How people write it: `name:tag`, or `name@digest` where there is no tag."""
         return f"{self.name}:{self.tag}" if self.tag else f"{self.name}@{self.digest}"
 
+    def joined(self, other: Entry) -> Entry:
+        """Return this entry with the platforms, names and blobs of another one for the same digest added."""
+        return dataclasses.replace(
+            self,
+            platforms=tuple(dict.fromkeys(self.platforms + other.platforms)),
+            aliases=tuple(dict.fromkeys(self.aliases + other.aliases)),
+            blobs={**other.blobs, **self.blobs},
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, as it stands in the file."""
         fields = dataclasses.asdict(self)

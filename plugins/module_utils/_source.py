@@ -16,6 +16,7 @@ import os
 from typing import BinaryIO, Callable
 
 from ansible_collections.seahub.offline.plugins.module_utils import _archive, _inventory, _layout, _lock, _tar
+from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
 from ansible_collections.seahub.offline.plugins.module_utils._errors import NotInTree, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, Link, TagName
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
@@ -48,6 +49,10 @@ class Source:
         file = self._open_blob(digest)
         file.seek(offset, os.SEEK_CUR)
         return file
+
+    def with_lock(self, lock: Lock) -> Source:
+        """Return the same source, as far as the references of another lock need it."""
+        return Source(self.path, self.kind, lock, self.inventory, self._open_blob)
 
     def require_complete(self) -> None:
         """Make sure that everything is there that the references need.
@@ -102,9 +107,16 @@ class _Index:
         links: dict[str, set[Link]] = {"layer": set(), "manifest": set()}
         tags: dict[TagName, str] = {}
         lock: bytes | None = None
+        seen: set[_layout.Item] = set()
         with open(path, "rb") as file:
             for member in _tar.Reader(file):
                 item = _archive.item_of(member)
+                # Which of two would count differs from reader to reader.
+                if item in seen:
+                    raise _tar.InvalidArchive(f"it holds {shorten(member.name)} twice")
+                seen.add(item)
+                if member.range is not None:
+                    raise _tar.InvalidArchive(f"it holds only a part of {shorten(member.name)}")
                 if item.kind == "lock":
                     lock = _archive.read_lock(member)
                 elif item.kind == "blob":
