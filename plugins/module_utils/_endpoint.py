@@ -317,9 +317,9 @@ class Endpoint:
 
     @contextlib.contextmanager
     def _ask(self, method: str, url: str, repository: str, headers: Mapping[str, str]) -> Iterator[Answer]:
-        with self._throttle.enter() as place:
+        with self._throttle.enter() as place, contextlib.ExitStack() as answers:
             authorization = self._authorization(repository)
-            answer = self._follow(method, url, headers, authorization, place)
+            answer = answers.enter_context(self._follow(method, url, headers, authorization, place))
             for _attempt in range(_CHALLENGES):
                 if answer.status != 401 or not self._is_own(answer.url):
                     break
@@ -328,11 +328,10 @@ class Endpoint:
                     break
                 answer.close()
                 authorization = wanted
-                answer = self._follow(method, url, headers, authorization, place)
-            with answer:
-                if answer.status >= 400:
-                    raise _refusal(method, answer, self._is_own(answer.url))
-                yield answer
+                answer = answers.enter_context(self._follow(method, url, headers, authorization, place))
+            if answer.status >= 400:
+                raise _refusal(method, answer, self._is_own(answer.url))
+            yield answer
 
     def _is_own(self, url: str) -> bool:
         """Tell whether a URL is one of the registry itself: nobody else learns its credentials."""

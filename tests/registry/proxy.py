@@ -50,6 +50,6 @@ class _Tunnel(socketserver.StreamRequestHandler):
 def tunnel() -> Iterator[tuple[str, list[str]]]:
     """Run the proxy; give its URL, and a list of what it is asked for."""
     with _Server() as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}", server.asked
         server.shutdown()

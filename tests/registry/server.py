@@ -64,7 +64,7 @@ class Registry:
         self._server = _Server(self, certificates, clients)
 
     def __enter__(self) -> Registry:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(
