@@ -208,6 +208,28 @@ class Tree:
             raise NotInTree(f"{repository} has no {shorten(version)} in the tree {self.root}")
         return _manifest.parse(self.read_blob(digest), algorithm_of=digest)
 
+    # Where things lie, for what moves them as a whole
+
+    def repository_path(self, repository: str) -> str:
+        """Return the folder of a repository."""
+        return self._repository(repository)
+
+    def tag_path(self, repository: str, tag: str) -> str:
+        """Return the folder of a tag."""
+        return self._tag(repository, tag)
+
+    def layer_path(self, repository: str, digest: str) -> str:
+        """Return the file that makes a blob available in a repository."""
+        return _link_path(self._repository(repository, "_layers"), digest)
+
+    def manifest_path(self, repository: str, digest: str) -> str:
+        """Return the file that makes a manifest available in a repository."""
+        return _link_path(self._repository(repository, "_manifests", "revisions"), digest)
+
+    def private_path(self, *parts: str) -> str:
+        """Return a path below the folder of what is this collection's own."""
+        return os.path.join(self._private, *parts)
+
     # The whole
 
     @contextlib.contextmanager
