@@ -29,6 +29,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._artifact import Ar
 from ansible_collections.seahub.offline.plugins.module_utils._companions import Companion, Search, SignedRepository
 from ansible_collections.seahub.offline.plugins.module_utils._download import BlobSource, Downloader, Job
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    AccessDenied,
     DigestMismatch,
     NotFound,
     SeahubError,
@@ -205,6 +206,7 @@ class Saver:
         self._rules = rules or Rules()
         self._turns = Turns()
         self._searches: dict[SignedRepository, Search] = {}
+        self._refusals: list[str] = []
 
     def preview(self, wishes: Sequence[Wish]) -> Preview:
         """Tell what saving would do, asking for digests only and writing nothing.
@@ -249,7 +251,7 @@ class Saver:
             return Report(
                 saved=tuple(saved),
                 failures=tuple(failures),
-                refusals=tuple(text for search in self._searches.values() for text in search.refusals),
+                refusals=(*self._refusals, *(text for item in self._searches.values() for text in item.refusals)),
                 received=downloader.received + self._turns.received,
                 changed=changed,
             )
@@ -301,7 +303,11 @@ class Saver:
                 if companion.index is not None:
                     self._tree.put_blob(companion.digest, companion.index.raw)
                 own = _companion_wish(wish, companion)
-                companions.append(self._gather_one(own, companion.digest, reader, lock, depth - 1))
+                try:
+                    companions.append(self._gather_one(own, companion.digest, reader, lock, depth - 1))
+                except (NotFound, AccessDenied) as error:
+                    # Listed, but not to be had: no more of a reason to fail than not being listed.
+                    self._refusals.append(f"{own.source_name}: {error}")
         return _Gathered(wish, artifact, present, tuple(companions))
 
     def _companions(self, wish: Wish, artifact: Artifact) -> list[Companion]:

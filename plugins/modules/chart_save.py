@@ -48,6 +48,9 @@ options:
     type: path
 requirements:
   - PyYAML
+notes:
+  - In check mode, charts of classic repositories are downloaded, though not saved. Their digests are those of their
+    bytes.
 seealso:
   - module: seahub.offline.image_save
   - module: seahub.offline.bundle_pack

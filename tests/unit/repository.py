@@ -125,3 +125,41 @@ def on(platform: str) -> dict[str, Any]:
 def attests(digest: str) -> dict[str, Any]:
     """Return the members of the descriptor of an attestation about the image with this digest."""
     return {**ATTESTATION, "annotations": {ATTESTED: digest, "vnd.docker.reference.type": "attestation-manifest"}}
+
+
+class Upstream:
+    """A repository of a registry: what a search may ask of it, and what it answers.
+
+    - listed: the referrers that its API gives, by the digest of their subject; no API if it is None.
+    - failures: the error that a kind of question gets.
+    - asked: the questions.
+    """
+
+    def __init__(self, content: Repository) -> None:
+        self.content = content
+        self.listed: dict[str, list[str]] | None = None
+        self.failures: dict[str, Exception] = {}
+        self.asked: list[str] = []
+
+    def _hear(self, question: str, what: str = "") -> None:
+        self.asked.append(f"{question} {what}".strip())
+        if question in self.failures:
+            raise self.failures[question]
+
+    def resolve(self, version: str) -> str:
+        self._hear("resolve", version)
+        return self.content.resolve(version)
+
+    def manifest(self, version: str) -> Manifest:
+        self._hear("manifest", version)
+        return self.content.manifest(version)
+
+    def tags(self) -> list[str]:
+        self._hear("tags")
+        return list(self.content.tags)
+
+    def referrers(self, digest: str) -> Manifest | None:
+        self._hear("referrers", digest)
+        if self.listed is None:
+            return None
+        return self.content.manifest(self.content.index([(item, {}) for item in self.listed.get(digest, [])]))

@@ -8,6 +8,7 @@ The sources are in memory; how saving behaves on a bad network is in test__save.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _chart, _digest, _lock, _platform
+from ansible_collections.seahub.offline.plugins.module_utils import _chart, _check, _digest, _lock, _platform
 from ansible_collections.seahub.offline.plugins.module_utils._artifact import Artifact
 from ansible_collections.seahub.offline.plugins.module_utils._chart import ChartSource
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidChart, NameCollision, TreeBusy
 from ansible_collections.seahub.offline.plugins.module_utils._save import Report, Rules, Saver, Source, Wish
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from tests.unit.charts import packaged
-from tests.unit.repository import Repository, on
+from tests.unit.repository import Repository, Upstream, on
 from tests.unit.trees import files
 
 AMD64, ARM64, ARMV7 = "linux/amd64", "linux/arm64", "linux/arm/v7"
@@ -460,6 +461,71 @@ def test_a_preview_tells_whether_the_lock_will_change(
     change(tree, upstream)
     expected = would_change(tree, wish(upstream))
     assert save(tree, wish(upstream)).changed == expected
+
+
+# What belongs to an artifact
+
+
+@pytest.fixture(name="signed")
+def fixture_signed(upstream: Repository) -> Upstream:
+    return Upstream(upstream)
+
+
+def signature_tag(digest: str, suffix: str = "") -> str:
+    return digest.replace(":", "-") + suffix
+
+
+def save_signed(tree: Tree, signed: Upstream, rules: Rules | None = None) -> Report:
+    return save(tree, dataclasses.replace(wish(signed.content, "team/app"), signed=signed), rules=rules)
+
+
+def test_companions_come_with_what_they_belong_to(tree: Tree, upstream: Repository, signed: Upstream) -> None:
+    image = upstream.image(AMD64, "8")
+    signature = upstream.artifact(signature_tag(image, ".sig"), content=b"signature")
+    sbom = upstream.artifact(content=b"sbom")
+    of_sbom = upstream.artifact(signature_tag(sbom, ".sig"), content=b"signature of sbom")
+    signed.listed = {image: [sbom]}
+    report = save_signed(tree, signed)
+    assert failures(report) == {}
+    assert [item.wish.companion for item in report.saved].count(False) == 1
+    assert tree.tag("team/app", signature_tag(image, ".sig")) == signature
+    assert tree.tag("team/app", signature_tag(sbom, ".sig")) == of_sbom
+    assert tree.has_manifest("team/app", sbom)
+    assert tree.tag("team/app", signature_tag(image)) is not None  # the list that the API gave
+    assert _check.check(tree).ok
+
+
+def test_what_was_complete_is_not_searched_again(tree: Tree, upstream: Repository, signed: Upstream) -> None:
+    image = upstream.image(AMD64, "8")
+    upstream.artifact(signature_tag(image, ".sig"))
+    save_signed(tree, signed)
+    signed.asked.clear()
+    assert not save_signed(tree, signed).changed
+    assert signed.asked == []
+
+
+def test_a_companion_that_is_listed_but_gone_is_reported(tree: Tree, upstream: Repository, signed: Upstream) -> None:
+    image = upstream.image(AMD64, "8")
+    sbom = upstream.artifact(content=b"sbom")
+    index = upstream.index([(sbom, {})], signature_tag(image))
+    del upstream.manifests[sbom]
+    report = save_signed(tree, signed)
+    assert failures(report) == {}
+    assert tree.tag("team/app", "8") == image
+    assert tree.tag("team/app", signature_tag(image)) is None
+    assert len(report.refusals) == 1
+    assert signature_tag(image) in report.refusals[0]
+    assert not tree.has_manifest("team/app", index)
+
+
+def test_the_lock_holds_companions_too(tree: Tree, upstream: Repository, signed: Upstream) -> None:
+    image = upstream.image(AMD64, "8")
+    upstream.artifact(signature_tag(image, ".sig"), content=b"old")
+    save_signed(tree, signed)
+    upstream.artifact(signature_tag(image, ".sig"), content=b"new")
+    lose(tree, "docker/**/current/link")
+    report = save_signed(tree, signed, rules=LOCKED)
+    assert "the lock has" in str(failures(report))
 
 
 # The lock as a rule
