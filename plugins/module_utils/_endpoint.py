@@ -183,8 +183,10 @@ class _Response(http.client.HTTPResponse):
         # Not read1: before Python 3.12.2 it does not see that it has reached the end of the body
         # (https://github.com/python/cpython/issues/113199).
         data = self.fp.read1(min(amt, self.length))
+        if not data and self.length:
+            raise http.client.IncompleteRead(b"", self.length)
         self.length -= len(data)
-        if not data or not self.length:
+        if not self.length:
             self.close()
         return data
 
@@ -520,6 +522,10 @@ def _tls_context(ca_certs: tuple[str, ...], validate_certs: bool, client: tuple[
             context.load_verify_locations(path)
         except OSError as error:
             raise UntrustedCertificate(f"the CA file {path} cannot be read: {error}") from error
+    if urllib3.__version__.startswith("1."):  # type: ignore[attr-defined]
+        # It compares the name itself, and could reach no registry by its address otherwise
+        # (https://github.com/urllib3/urllib3/pull/2178).
+        context.check_hostname = False
     if not validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
