@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checking a tree: is everything there that its references and tags need, and is every byte what its digest says?"""
+"""Checking a tree: is everything there that its references and tags need, and is every byte what its digest says?
+
+A bundle is checked where it lies, without being unpacked.
+"""
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
 # Do not use it from other collections or standalone plugins/modules.
@@ -13,7 +16,7 @@ import concurrent.futures
 import dataclasses
 import os
 import threading
-from typing import Iterator, Mapping
+from typing import BinaryIO, Callable, Iterator, Mapping
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _digest,
@@ -22,10 +25,11 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _manifest,
     _progress,
 )
-from ansible_collections.seahub.offline.plugins.module_utils._errors import DigestMismatch, InvalidManifest, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidManifest, InvalidPlatform, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Manifest
+from ansible_collections.seahub.offline.plugins.module_utils._source import Source
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
 
@@ -47,6 +51,7 @@ class Findings:
     """What is wrong with a tree.
 
     - missing: a sentence for each thing that something needs and that is not there.
+    - lacking: the digests of the blobs among them.
     - corrupt: the blobs with wrong bytes.
     - unreferenced: blobs that no manifest needs, with their sizes in bytes; they only take room.
     - partials: half-finished blobs, with their present sizes in bytes; the next run goes on with them.
@@ -54,6 +59,7 @@ class Findings:
     """
 
     missing: tuple[str, ...]
+    lacking: frozenset[str]
     corrupt: tuple[Corrupt, ...]
     unreferenced: Mapping[str, int]
     partials: Mapping[str, int]
@@ -75,14 +81,63 @@ def check(tree: Tree, rehash: bool = True, report: _progress.Callback = _progres
     """
     if not os.path.isdir(tree.root):
         raise TreeError(f"there is no tree at {tree.root}")
-    lock = _lock.read(tree)
-    inventory = _inventory.scan(tree)
-    wrong = _rehash(tree, inventory, report) if rehash else {}
-    needs = _Needs(tree, inventory, frozenset(wrong))
+    return _examine(_Holding(_lock.read(tree), _inventory.scan(tree), tree.open_blob), rehash, report)
+
+
+def check_source(source: Source, rehash: bool = True, report: _progress.Callback = _progress.ignore) -> Findings:
+    """Check a bundle, or a tree that has a lock, like `check`."""
+    return _examine(_Holding(source.lock, source.everything, source.open_blob), rehash, report)
+
+
+class _Holding:
+    """What is checked: its lock, what is there, and how a blob is opened."""
+
+    def __init__(self, lock: Lock, inventory: Inventory, open_blob: Callable[[str], BinaryIO]) -> None:
+        self.lock = lock
+        self.inventory = inventory
+        self._open_blob = open_blob
+
+    def hash(self, digest: str) -> str:
+        """Return the digest that the bytes of a blob have, or why they cannot be read."""
+        hash_object = _digest.hasher(digest)
+        rest = self.inventory.blobs[digest]
+        buffer = memoryview(bytearray(min(_digest.CHUNK, rest)))
+        try:
+            with self._open_blob(digest) as file:
+                while rest:
+                    count = file.readinto(buffer[:rest])  # type: ignore[attr-defined]
+                    if not count:
+                        break
+                    hash_object.update(buffer[:count])
+                    rest -= count
+        except OSError as error:
+            return f"unreadable: {error.strerror}"
+        except TreeError as error:
+            return f"unreadable: {error}"
+        return _digest.finish(digest, hash_object)
+
+    def manifest(self, digest: str) -> Manifest | None:
+        """Return a manifest; nothing if it is damaged, or is none."""
+        size = self.inventory.blobs.get(digest)
+        if size is None or size > _manifest.SIZE_LIMIT:
+            return None
+        try:
+            with self._open_blob(digest) as file:
+                manifest = _manifest.parse(file.read(size), algorithm_of=digest)
+        except (InvalidManifest, InvalidPlatform, TreeError, OSError):
+            return None
+        return manifest if manifest.digest == digest else None
+
+
+def _examine(holding: _Holding, rehash: bool, report: _progress.Callback) -> Findings:
+    lock, inventory = holding.lock, holding.inventory
+    wrong = _rehash(holding, report) if rehash else {}
+    needs = _Needs(holding, frozenset(wrong))
     missing = dict.fromkeys([*_inventory.gaps(inventory, lock), *needs.gaps()])
     users = _users(lock, needs)
     return Findings(
         missing=tuple(missing),
+        lacking=frozenset(_lacking(lock, inventory)) | needs.lacking,
         corrupt=tuple(Corrupt(digest, wrong[digest], tuple(sorted(users.get(digest, ())))) for digest in sorted(wrong)),
         unreferenced={digest: size for digest, size in sorted(inventory.blobs.items()) if digest not in needs.reached},
         partials=inventory.partials,
@@ -91,15 +146,21 @@ def check(tree: Tree, rehash: bool = True, report: _progress.Callback = _progres
     )
 
 
+def _lacking(lock: Lock, inventory: Inventory) -> Iterator[str]:
+    for entry in lock.references:
+        yield from (digest for digest, size in entry.blobs.items() if inventory.blobs.get(digest) != size)
+
+
 class _Needs:
     """What the manifests of each repository need, whether the lock knows of them or not."""
 
-    def __init__(self, tree: Tree, inventory: Inventory, corrupt: frozenset[str]) -> None:
-        self._tree = tree
-        self._inventory = inventory
+    def __init__(self, holding: _Holding, corrupt: frozenset[str]) -> None:
+        self._holding = holding
+        self._inventory = inventory = holding.inventory
         self._corrupt = corrupt
         self._manifests: dict[str, Manifest | None] = {}
         self.reached: set[str] = set()
+        self.lacking: set[str] = set()
         for _repository, digest in sorted(inventory.manifests):
             self.reached.add(digest)
             manifest = self._manifest(digest)
@@ -124,6 +185,7 @@ class _Needs:
 
     def _gaps_of(self, repository: str, digest: str) -> Iterator[str]:
         if digest not in self._inventory.blobs:
+            self.lacking.add(digest)
             yield f"{repository}@{digest}: its manifest is missing"
             return
         manifest = self._manifest(digest)
@@ -132,22 +194,15 @@ class _Needs:
             if blob.is_foreign and blob.digest not in self._inventory.blobs:
                 continue
             if self._inventory.blobs.get(blob.digest) != blob.size:
+                self.lacking.add(blob.digest)
                 yield f"{repository}@{digest} needs the blob {blob.digest} of {blob.size} bytes, which is missing"
             elif (repository, blob.digest) not in self._inventory.layers:
                 yield f"{repository}@{digest} needs a link to {blob.digest} in its repository, which is missing"
 
     def _manifest(self, digest: str) -> Manifest | None:
         if digest not in self._manifests:
-            self._manifests[digest] = self._read(digest)
+            self._manifests[digest] = None if digest in self._corrupt else self._holding.manifest(digest)
         return self._manifests[digest]
-
-    def _read(self, digest: str) -> Manifest | None:
-        if digest in self._corrupt or digest not in self._inventory.blobs:
-            return None
-        try:
-            return _manifest.parse(self._tree.read_blob(digest), algorithm_of=digest)
-        except (DigestMismatch, InvalidManifest, TreeError):
-            return None
 
 
 def _users(lock: Lock, needs: _Needs) -> dict[str, set[str]]:
@@ -162,25 +217,19 @@ def _users(lock: Lock, needs: _Needs) -> dict[str, set[str]]:
     return users
 
 
-def _rehash(tree: Tree, inventory: Inventory, report: _progress.Callback) -> dict[str, str]:
+def _rehash(holding: _Holding, report: _progress.Callback) -> dict[str, str]:
     """Hash every blob; return the wrong ones with what they are instead."""
     wrong: dict[str, str] = {}
+    inventory = holding.inventory
     done = _Counter(inventory, report)
     # The largest first: the end is then not one large blob on one processor.
     digests = sorted(inventory.blobs, key=lambda digest: -inventory.blobs[digest])
     with concurrent.futures.ThreadPoolExecutor(_processors(), thread_name_prefix="check") as pool:
-        for digest, found in zip(digests, pool.map(lambda digest: _found(tree, digest), digests)):
+        for digest, found in zip(digests, pool.map(holding.hash, digests)):
             done.add(inventory.blobs[digest])
             if found != digest:
                 wrong[digest] = found
     return wrong
-
-
-def _found(tree: Tree, digest: str) -> str:
-    try:
-        return _digest.hash_file(tree.blob_path(digest), _digest.split(digest)[0])
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
 
 
 class _Counter:

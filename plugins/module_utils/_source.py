@@ -30,6 +30,7 @@ class Source:
     - kind: `tree` or `bundle`.
     - lock: the references that it holds.
     - inventory: what these references need, as far as it is there.
+    - everything: all that is there.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Source:
         self.path = path
         self.kind = kind
         self.lock = lock
+        self.everything = inventory
         self.inventory = _inventory.select(inventory, lock)
         self._open_blob = open_blob
 

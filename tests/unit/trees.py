@@ -9,7 +9,7 @@ import json
 import random
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock
+from ansible_collections.seahub.offline.plugins.module_utils import _archive, _digest, _inventory, _lock
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -65,6 +65,20 @@ def add_image(tree: Tree, image: str, layers: list[bytes]) -> str:
     )
     _lock.write(tree, _lock.read(tree).with_entries([entry]))
     return digest
+
+
+def make_bundle(tree: Tree, path: Path) -> Path:
+    """Write all of a tree as a bundle, whether it is whole and right or not."""
+    inventory = _inventory.scan(tree)
+    with path.open("wb") as file:
+        writer = _archive.Writer(file)
+        writer.lock(_lock.read(tree).dump())
+        for digest, size in sorted(inventory.blobs.items()):
+            with tree.open_blob(digest) as blob:
+                writer.blob(digest, size, blob)
+        writer.links(inventory)
+        writer.end()
+    return path
 
 
 def layer_bytes(seed: int, size: int) -> bytes:
