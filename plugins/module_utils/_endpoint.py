@@ -19,13 +19,9 @@ import base64
 import contextlib
 import dataclasses
 import email.utils
-import functools
 import http.client
-import http.cookiejar
-import io
 import json
 import re
-import ssl
 import threading
 import time
 import traceback
@@ -33,6 +29,7 @@ import urllib.parse
 from types import TracebackType
 from typing import Any, ContextManager, Iterator, Mapping
 
+from ansible_collections.seahub.offline.plugins.module_utils import _transport
 from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
@@ -47,27 +44,16 @@ from ansible_collections.seahub.offline.plugins.module_utils._throttle import Pl
 
 try:
     import requests
-    import requests.adapters
-    import requests.auth
     import urllib3
 
     REQUESTS_IMPORT_ERROR = None
-    _HTTPAdapter: Any = requests.adapters.HTTPAdapter
-    _AuthBase: Any = requests.auth.AuthBase
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
-    _HTTPAdapter = object
-    _AuthBase = object
-
-MINIMAL_RATE = 1024
-"""Bytes in a second below which a transfer counts as stuck, taken over the time after which a silent one does."""
 
 _DOCKER_HUB_SERVER = "registry-1.docker.io"
 _REDIRECTS = 5
 # Bytes of an unread body up to which it is cheaper to read them than to connect anew.
 _LEFTOVER = 64 * 1024
-# Connections kept open to each host.
-_CONNECTIONS = 64
 # How long a token lives that does not say so, by the token specification; and the part of its life in which it is used.
 _TOKEN_SECONDS = 60
 _TOKEN_SHARE = 0.8
@@ -111,100 +97,6 @@ class Access:
         """The URL of the registry's API, without a slash at its end."""
         server = _DOCKER_HUB_SERVER if self.host == DOCKER_HUB else self.host
         return f"{'http' if self.plain_http else 'https'}://{server}/v2"
-
-
-class _Adapter(_HTTPAdapter):
-    """Verifies with the given context alone: requests would add the authorities of a package of its own."""
-
-    def __init__(self, context: ssl.SSLContext, **kwargs: Any) -> None:
-        self._context = context
-        super().__init__(**kwargs)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _pool_classes()
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, ssl_context=self._context, **kwargs)
-        manager.pool_classes_by_scheme = _pool_classes()
-        return manager
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        conn.cert_reqs = "CERT_REQUIRED" if self._context.verify_mode == ssl.CERT_REQUIRED else "CERT_NONE"
-
-
-class _Watched(io.RawIOBase):
-    """What a connection receives, as long as it is more than a trickle: its own timeout starts anew with each byte."""
-
-    def __init__(self, raw: io.RawIOBase, timeout: float) -> None:
-        self._raw = raw
-        self._timeout = timeout
-        self._begun = False
-        self._waited = 0.0
-        self._got = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        before = time.monotonic()
-        count = self._raw.readinto(buffer)
-        # How long a registry thinks before it answers says nothing about the connection.
-        self._waited += time.monotonic() - before if self._begun else 0.0
-        self._got += count or 0
-        self._begun = True
-        if self._waited >= self._timeout:
-            if count and self._got < MINIMAL_RATE * self._waited:
-                raise ConnectionError(f"sent only {self._got} bytes in {self._waited:.0f} seconds")
-            self._waited = 0.0
-            self._got = 0
-        return count
-
-    def close(self) -> None:
-        super().close()
-        self._raw.close()
-
-
-class _Response(http.client.HTTPResponse):
-    """Gives what has arrived, where that of http.client waits until as much is there as was asked for.
-
-    Otherwise whoever is killed loses more, and a server that sends a byte a minute is waited for all day.
-    """
-
-    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        timeout = sock.gettimeout()
-        if timeout:
-            self.fp = io.BufferedReader(_Watched(self.fp.detach(), timeout))
-
-    def read(self, amt: int | None = None) -> bytes:
-        if amt is None or self.fp is None or self.chunked or self.length is None:
-            return super().read(amt) if amt is None or self.fp is None else self.read1(amt)
-        # Not read1: before Python 3.12.2 it does not see that it has reached the end of the body
-        # (https://github.com/python/cpython/issues/113199).
-        data = self.fp.read1(min(amt, self.length))
-        if not data and self.length:
-            raise http.client.IncompleteRead(b"", self.length)
-        self.length -= len(data)
-        if not self.length:
-            self.close()
-        return data
-
-
-def _pool_classes() -> dict[str, Any]:
-    return {"http": _pool_class(urllib3.HTTPConnectionPool), "https": _pool_class(urllib3.HTTPSConnectionPool)}
-
-
-def _pool_class(pool: Any) -> Any:
-    connection = type("Connection", (pool.ConnectionCls,), {"response_class": _Response})
-    return type("Pool", (pool,), {"ConnectionCls": connection})
-
-
-class _NoAuth(_AuthBase):
-    """Keeps requests from looking for credentials in ~/.netrc and sending those instead of ours."""
-
-    def __call__(self, request: Any) -> Any:
-        return request
 
 
 class Answer:
@@ -281,7 +173,9 @@ class Endpoint:
     def __init__(self, access: Access, throttle: Throttle | None = None) -> None:
         self.access = access
         self._throttle = throttle or Throttle()
-        self._session = self._make_session()
+        self._session = _transport.session(
+            access.ca_certs, access.validate_certs, (access.client_cert, access.client_key or access.client_cert)
+        )
         self._unreachable_at = float("-inf")
         self._fixed = ""
         self._tokens: dict[str, tuple[str, float]] = {}
@@ -404,24 +298,6 @@ class Endpoint:
             raise Unavailable(f"{_shown(url)} failed: {_reason(error)}") from error
         return Answer(response, place)
 
-    def _make_session(self) -> requests.Session:
-        """Return the session of all threads: its connections are shared, and nothing else in it ever changes."""
-        access = self.access
-        context = _tls_context(
-            access.ca_certs, access.validate_certs, (access.client_cert, access.client_key or access.client_cert)
-        )
-        if not access.validate_certs:
-            # Whoever switched this off knows.
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        session = requests.Session()
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _Adapter(context, pool_maxsize=_CONNECTIONS))
-        session.auth = _NoAuth()
-        session.headers["User-Agent"] = "seahub.offline"
-        # Some registries answer a cookie with a demand for a CSRF token (https://github.com/goharbor/harbor/issues/13184).
-        session.cookies.set_policy(_no_cookies())
-        return session
-
     # Authentication
 
     def _authorization(self, repository: str) -> str:
@@ -508,39 +384,6 @@ class Endpoint:
         headers = {"Authorization": _basic(credentials)} if credentials is not None and credentials.username else {}
         separator = "&" if "?" in realm else "?"
         return self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query)}", headers)
-
-
-@functools.lru_cache(maxsize=None)
-def _tls_context(ca_certs: tuple[str, ...], validate_certs: bool, client: tuple[str, str]) -> ssl.SSLContext:
-    """Return what connections are encrypted with. Reading the authorities takes long enough to do it once only.
-
-    :param client: paths of a certificate and key to show; empty if there are none.
-    """
-    context = ssl.create_default_context()
-    for path in ca_certs:
-        try:
-            context.load_verify_locations(path)
-        except OSError as error:
-            raise UntrustedCertificate(f"the CA file {path} cannot be read: {error}") from error
-    if urllib3.__version__.startswith("1."):  # type: ignore[attr-defined]
-        # It compares the name itself, and could reach no registry by its address otherwise
-        # (https://github.com/urllib3/urllib3/pull/2178).
-        context.check_hostname = False
-    if not validate_certs:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if client[0]:
-        try:
-            context.load_cert_chain(*client)
-        except OSError as error:
-            raise UntrustedCertificate(
-                f"the client certificate {client[0]} with the key {client[1]} cannot be used: {error}"
-            ) from error
-    return context
-
-
-def _no_cookies() -> Any:
-    return http.cookiejar.DefaultCookiePolicy(allowed_domains=[])
 
 
 def _tls_error(access: Access, url: str, error: Exception) -> RegistryError:

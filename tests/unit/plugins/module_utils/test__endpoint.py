@@ -441,25 +441,10 @@ def test_a_client_certificate(
             read(reach(registry, **trusting))
 
 
-def test_a_client_certificate_that_cannot_be_read(registry: Registry, tmp_path: Path) -> None:
-    path = tmp_path / "client.crt"
-    with pytest.raises(UntrustedCertificate, match=f"the client certificate {path} with the key {path} cannot be used"):
-        Endpoint(Access(registry.host, client_cert=str(path)))
-
-
 def test_no_encryption_where_it_is_expected(registry: Registry, reach: Callable[..., Endpoint]) -> None:
     with pytest.raises(RegistryError, match="does not speak TLS: if it really is"):
         read(reach(registry, plain_http=False))
     assert registry.requests == []
-
-
-@pytest.mark.parametrize("text", [None, "no certificate"])
-def test_an_authority_that_cannot_be_read(registry: Registry, tmp_path: Path, text: str | None) -> None:
-    path = tmp_path / "ca.crt"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(UntrustedCertificate, match=f"the CA file {path} cannot be read"):
-        Endpoint(Access(registry.host, ca_certs=(str(path),)))
 
 
 def test_what_a_redirect_is_told(registry: Registry, upstream: Path, reach: Callable[..., Endpoint]) -> None:
