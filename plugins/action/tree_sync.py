@@ -95,6 +95,7 @@ class ActionModule(ActionBase):
     def _send(self, source: Source, target: Target, plan: Plan) -> None:
         _sync.require_room(plan, target, LARGEST_PORTION)
         pace, progress = Pace(), self._progress()
+        source.verify_parts(progress)
         done = blobs = 0
         with self._staged() as put:
             for portion in _sync.portions(plan.blobs, pace.next_size):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A tree packed into one file, for transport."""
+"""A tree packed into one file, or into parts of a size that a medium takes, for transport."""
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
 # Do not use it from other collections or standalone plugins/modules.
@@ -11,64 +11,164 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
-import queue
 import re
-import threading
 from dataclasses import dataclass
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Iterator, Sequence
 
-from ansible_collections.seahub.offline.plugins.module_utils import _archive, _digest, _tar
+from ansible_collections.seahub.offline.plugins.module_utils import (
+    _archive,
+    _bundle_parts,
+    _digest,
+    _part_size,
+    _tar,
+)
+from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts import BundleError, Part
 from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
+from ansible_collections.seahub.offline.plugins.module_utils._hashing import Hashing
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source
 
-_CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)\n?")
+_CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_CHECKSUMS_LIMIT = 16 * 1024 * 1024
+_STAGED = ".new"
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a bundle.
+
+    - path, size: where it lies, and how large it is in bytes.
+    - sha256: its checksum in hexadecimal digits; empty as long as it has not been written.
+    """
+
+    path: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
 class Packed:
     """A bundle on disk.
 
-    - changed: whether it had to be written.
-    - size: in bytes.
-    - sha256: of the file, in hexadecimal digits; empty as long as it has not been written.
+    - changed: whether anything had to be written.
+    - files: the bundle itself, or its parts in their order.
     """
 
     changed: bool
-    size: int
-    sha256: str
+    files: tuple[File, ...]
+
+    @property
+    def size(self) -> int:
+        """Of all its files together, in bytes."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a bundle will be.
+
+    - path: of the bundle.
+    - comment: what it says of itself at its beginning.
+    - parts: none for a single file.
+    - files: path and size in bytes of each file.
+    """
+
+    path: str
+    comment: str
+    parts: Sequence[Part]
+    files: Sequence[tuple[str, int]]
+
+    def packed(self, changed: bool, checksums: Sequence[str]) -> Packed:
+        sums = checksums or [""] * len(self.files)
+        return Packed(changed, tuple(File(path, size, checksum) for (path, size), checksum in zip(self.files, sums)))
 
 
 def checksum_path(path: str) -> str:
-    """Return where the checksum of a bundle lies, for `sha256sum -c`."""
+    """Return where the checksums of a bundle lie, for `sha256sum -c`."""
     return f"{path}.sha256"
 
 
-def pack(source: Source, path: str, progress: Callback, dry_run: bool = False) -> Packed:
-    """Write a tree into a bundle, with its checksum beside it, unless the bundle there holds the same already.
+def script_path(path: str) -> str:
+    """Return where the script lies that checks a bundle without this collection."""
+    return f"{path}{_bundle_parts.SCRIPT}"
 
-    The file appears when it is complete. It is written in one pass, with its checksum computed on the way.
+
+def pack(source: Source, path: str, progress: Callback, dry_run: bool = False, part_size: int | None = None) -> Packed:
+    """Write a tree into a bundle, unless the bundle there holds the same already.
+
+    The files appear when they are complete. They are written in one pass, with their checksums computed on the way. The
+    checksums and a script that checks the bundle lie beside it. What an earlier bundle at the same path consisted of,
+    in other parts perhaps, is removed.
 
     :param dry_run: only tell whether it would be written.
+    :param part_size: of each file but the last, in bytes; None for a single file.
     :raises TreeError: if something is missing in the tree, or there is no room for the bundle.
     """
     source.require_complete()
     lock = source.lock.dump()
-    comment = f"seahub.offline bundle {_digest.hash_bytes(lock + source.inventory.fingerprint().encode())}"
+    wanted = _wanted(source, lock, path, part_size)
+    checksums = _up_to_date(wanted)
+    changed = not checksums or _read(script_path(path)) != _script()
+    if dry_run or not changed:
+        return wanted.packed(changed, checksums)
+    if not checksums:
+        _require_room(path, sum(size for _path, size in wanted.files))
+        checksums = _pack(source, lock, wanted, _Counter(progress, source))
+    _put(script_path(path), _script())
+    return wanted.packed(True, checksums)
+
+
+def _wanted(source: Source, lock: bytes, path: str, part_size: int | None) -> _Wanted:
+    identity = _digest.hash_bytes(lock + source.inventory.fingerprint().encode())
+    comment = f"seahub.offline bundle {identity}"
     size = _archive.length(source.inventory, lock, comment)
-    checksum = _up_to_date(path, comment, size)
-    if checksum or dry_run:
-        return Packed(not checksum, size, checksum)
-    _require_room(path, size)
-    with _replacing(path) as file:
-        with _Hashing(file) as hashing:
-            _write(source, lock, comment, hashing, _Counter(progress, source))
-        checksum = hashing.hexdigest()
-    with _replacing(checksum_path(path)) as file:
-        file.write(f"{checksum}  {os.path.basename(path)}\n".encode())
-    return Packed(True, size, checksum)
+    if part_size is None:
+        return _Wanted(path, comment, (), [(path, size)])
+    count = _bundle_parts.count(size, part_size)
+    if count > _part_size.LARGEST_COUNT:
+        raise TreeError(
+            f"the bundle would have {count} parts, more than {_part_size.LARGEST_COUNT}: choose a larger part_size"
+        )
+    parts = _bundle_parts.split(identity, size, part_size)
+    return _Wanted(path, comment, parts, [(_bundle_parts.name(path, part), part.file_size) for part in parts])
+
+
+def _pack(source: Source, lock: bytes, wanted: _Wanted, progress: Callback) -> list[str]:
+    with _exclusive(wanted.path) as file:
+        paths = [path for path, _size in wanted.files]
+        staged = [_staged(path) for path in paths] if wanted.parts else [file.name]
+        try:
+            if wanted.parts:
+                checksums = _write_parts(source, lock, wanted, staged, progress)
+            else:
+                checksums = [_write_whole(source, lock, wanted, file, progress)]
+            # Not earlier: until here the old bundle is as it was. Not later: checksums never tell of other files.
+            _remove(checksum_path(wanted.path))
+            for temporary, path in zip(staged, paths):
+                os.replace(temporary, path)
+        except BaseException:
+            for temporary in staged:
+                _remove(temporary)
+            raise
+        for other in {wanted.path, *_bundle_parts.parts_of(wanted.path)}.difference(paths):
+            _remove(other)
+        lines = [f"{checksum}  {os.path.basename(path)}\n" for path, checksum in zip(paths, checksums)]
+        _put(checksum_path(wanted.path), "".join(lines).encode())
+    return checksums
+
+
+def _write_whole(source: Source, lock: bytes, wanted: _Wanted, file: BinaryIO, progress: Callback) -> str:
+    with Hashing(file) as hashing:
+        _write(source, lock, wanted.comment, hashing, progress)
+    _flush(file)
+    return hashing.hexdigest()
+
+
+def _write_parts(source: Source, lock: bytes, wanted: _Wanted, staged: Sequence[str], progress: Callback) -> list[str]:
+    with _PartsWriter(wanted.parts, staged) as out:
+        _write(source, lock, wanted.comment, out, progress)
+    return out.checksums
 
 
 def _write(source: Source, lock: bytes, comment: str, out: _archive.Sink, progress: Callback) -> None:
@@ -82,17 +182,30 @@ def _write(source: Source, lock: bytes, comment: str, out: _archive.Sink, progre
     writer.end()
 
 
-def _up_to_date(path: str, comment: str, size: int) -> str:
+def _up_to_date(wanted: _Wanted) -> list[str]:
     # A bundle says at its beginning what it holds: no need to read gigabytes to learn that they are the same.
-    with contextlib.suppress(OSError, _tar.InvalidArchive), open(path, "rb") as file:
+    lines = (_read(checksum_path(wanted.path)) or b"").decode("utf-8", "replace").splitlines()
+    matches = [match for match in map(_CHECKSUM.fullmatch, lines) if match]
+    if len(matches) != len(lines) or [match[2] for match in matches] != [
+        os.path.basename(path) for path, _size in wanted.files
+    ]:
+        return []
+    with contextlib.suppress(OSError, _tar.InvalidArchive, BundleError):
+        same_sizes = all(os.path.getsize(path) == size for path, size in wanted.files)
+        if same_sizes and (_same_parts(wanted) if wanted.parts else _same_whole(wanted)):
+            return [match[1] for match in matches]
+    return []
+
+
+def _same_parts(wanted: _Wanted) -> bool:
+    return all(_bundle_parts.read_header(path) == part for (path, _size), part in zip(wanted.files, wanted.parts))
+
+
+def _same_whole(wanted: _Wanted) -> bool:
+    with open(wanted.path, "rb") as file:
         reader = _tar.Reader(file)
         next(iter(reader), None)
-        if reader.comment == comment and os.path.getsize(path) == size:
-            with open(checksum_path(path), encoding="utf-8") as checksum:
-                match = _CHECKSUM.fullmatch(checksum.read(4096))
-            if match and match.group(2) == os.path.basename(path):
-                return match.group(1)
-    return ""
+        return reader.comment == wanted.comment
 
 
 def _require_room(path: str, size: int) -> None:
@@ -108,8 +221,15 @@ def _require_room(path: str, size: int) -> None:
         )
 
 
+def _script() -> bytes:
+    # Asked of whatever imported it: a module that Ansible has sent to a host lies within a zip file there.
+    spec = _bundle_parts.__spec__
+    text: str = spec.loader.get_source(spec.name)  # type: ignore[union-attr]
+    return text.encode()
+
+
 @contextlib.contextmanager
-def _replacing(path: str) -> Iterator[BinaryIO]:
+def _exclusive(path: str) -> Iterator[BinaryIO]:
     folder, name = os.path.split(os.path.abspath(path))
     # Always the same name: what a killed run leaves is overwritten by the next one, not kept beside it.
     temporary = os.path.join(folder, f".{name}.part")
@@ -123,52 +243,98 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
         except BlockingIOError:
             raise TreeError(f"another process is writing {path}: try again when it has finished") from None
         file.truncate(0)
+        for entry in os.listdir(folder):
+            if entry.startswith(f".{name}.part-") and entry.endswith(_STAGED):
+                _remove(os.path.join(folder, entry))
         try:
             yield file
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        finally:
+            # Once it has become the bundle, another process may have begun a file of this name.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(temporary), os.fstat(file.fileno())):
+                    os.unlink(temporary)
 
 
-class _Hashing:
-    """Hashes what it writes, in a thread beside: what waits for the disk does not wait for the processor as well.
+def _staged(path: str) -> str:
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(folder, f".{name}{_STAGED}")
 
-    Used as a context manager; `hexdigest` is for after its end.
-    """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-        # A few pieces ahead, no more: the memory is the same whatever the size of the tree.
-        self._queue: queue.Queue[bytes] = queue.Queue(maxsize=4)
-        self._thread = threading.Thread(target=self._run, name="hash")
+def _put(path: str, data: bytes) -> None:
+    with open(_staged(path), "wb") as file:
+        file.write(data)
+        _flush(file)
+    os.replace(_staged(path), path)
 
-    def __enter__(self) -> _Hashing:
-        self._thread.start()
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fchmod(file.fileno(), 0o644)
+    os.fsync(file.fileno())
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_CHECKSUMS_LIMIT)
+    except OSError:
+        return None
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+class _PartsWriter:
+    """Distributes what is written over the parts of a bundle; each is finished before the next is begun."""
+
+    def __init__(self, parts: Sequence[Part], paths: Sequence[str]) -> None:
+        self.checksums: list[str] = []
+        self._waiting = list(zip(parts, paths))[::-1]
+        self._left = 0
+        self._file: BinaryIO | None = None
+        self._hashing: Hashing | None = None
+
+    def __enter__(self) -> _PartsWriter:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._queue.put(b"")
-        self._thread.join()
+        if self._file is not None and self._hashing is not None:
+            self._hashing.__exit__()
+            self._file.close()
 
-    def write(self, data: bytes) -> int:
-        if data:
-            self._queue.put(data)
-        return self._file.write(data)
+    def write(self, data: bytes) -> None:
+        while data:
+            if self._hashing is None:
+                self._begin()
+            first, data = (data, b"") if len(data) <= self._left else (data[: self._left], data[self._left :])
+            self._hashing_now().write(first)
+            self._left -= len(first)
+            if not self._left:
+                self._finish()
 
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
+    def _hashing_now(self) -> Hashing:
+        if self._hashing is None:
+            raise ValueError("no part has been begun")
+        return self._hashing
 
-    def _run(self) -> None:
-        while True:
-            data = self._queue.get()
-            if not data:
-                return
-            self._hash.update(data)
+    def _begin(self) -> None:
+        part, path = self._waiting.pop()
+        self._file = open(path, "wb")  # noqa: SIM115  closed when it is full
+        self._hashing = Hashing(self._file).__enter__()
+        self._hashing.write(part.header())
+        self._left = part.length
+
+    def _finish(self) -> None:
+        hashing, file = self._hashing_now(), self._file
+        hashing.__exit__()
+        hashing.append(_bundle_parts.trailer(hashing.hexdigest()))
+        self.checksums.append(hashing.hexdigest())
+        self._hashing = self._file = None
+        if file is not None:
+            with file:
+                _flush(file)
 
 
 class _Counter:

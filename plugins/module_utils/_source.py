@@ -12,14 +12,25 @@ Both say what they hold and give the bytes of a blob; what sends or describes a 
 
 from __future__ import annotations
 
+import functools
+import io
 import os
-from typing import BinaryIO, Callable
+from typing import BinaryIO, Callable, Sequence, cast
 
-from ansible_collections.seahub.offline.plugins.module_utils import _archive, _inventory, _layout, _lock, _tar
+from ansible_collections.seahub.offline.plugins.module_utils import (
+    _archive,
+    _bundle_parts,
+    _inventory,
+    _layout,
+    _lock,
+    _tar,
+)
+from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts import BundleError, PartsFile
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
 from ansible_collections.seahub.offline.plugins.module_utils._errors import NotInTree, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, Link, TagName
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
+from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
 
@@ -30,17 +41,25 @@ class Source:
     - kind: `tree` or `bundle`.
     - lock: the references that it holds.
     - inventory: what these references need, as far as it is there.
+    - parts: the files of a bundle in parts.
     - everything: all that is there.
     """
 
     def __init__(
-        self, path: str, kind: str, lock: Lock, inventory: Inventory, open_blob: Callable[[str], BinaryIO]
+        self,
+        path: str,
+        kind: str,
+        lock: Lock,
+        inventory: Inventory,
+        open_blob: Callable[[str], BinaryIO],
+        parts: Sequence[str] = (),
     ) -> None:
         self.path = path
         self.kind = kind
         self.lock = lock
         self.everything = inventory
         self.inventory = _inventory.select(inventory, lock)
+        self.parts = tuple(parts)
         self._open_blob = open_blob
 
     def open_blob(self, digest: str, offset: int = 0) -> BinaryIO:
@@ -54,7 +73,31 @@ class Source:
 
     def with_lock(self, lock: Lock) -> Source:
         """Return the same source, as far as the references of another lock need it."""
-        return Source(self.path, self.kind, lock, self.inventory, self._open_blob)
+        return Source(self.path, self.kind, lock, self.inventory, self._open_blob, self.parts)
+
+    def verify_parts(self, progress: Callback) -> None:
+        """Compare each part of a bundle with its checksum; whatever else this is, there is nothing to do.
+
+        :raises InvalidArchive: naming each damaged part.
+        """
+        total = sum(os.path.getsize(path) for path in self.parts)
+        done = 0
+        problems: list[str] = []
+
+        def count(read: int) -> None:
+            nonlocal done
+            done += read
+            progress(Progress("checking parts", done, total))
+
+        for path in self.parts:
+            try:
+                _bundle_parts.verify(path, count)
+            except BundleError as error:
+                problems += error.problems
+            except OSError as error:
+                problems.append(f"{path} cannot be read: {error.strerror}")
+        if problems:
+            raise _tar.InvalidArchive("nothing was changed: " + "; ".join(problems))
 
     def require_complete(self) -> None:
         """Make sure that everything is there that the references need.
@@ -71,14 +114,23 @@ class Source:
 def open_source(path: str) -> Source:
     """Open a folder or a bundle.
 
+    :param path: of the folder of a tree; of a bundle, one of its parts, or the folder in which these lie.
     :raises TreeError: if there is no tree at this path.
     :raises InvalidArchive: if it is a file but no bundle, or a damaged one.
     :raises InvalidLock: if its lock cannot be read.
     """
+    if os.path.isfile(os.path.join(path, _lock.FILE)):
+        return _open_folder(path)
+    try:
+        parts = _bundle_parts.find(path)
+        if parts:
+            return _open_bundle(path, functools.partial(PartsFile, parts, _bundle_parts.examine(parts)), parts)
+    except BundleError as error:
+        raise _tar.InvalidArchive(str(error)) from error
     if os.path.isdir(path):
         return _open_folder(path)
     if os.path.isfile(path):
-        return _open_bundle(path)
+        return _open_bundle(path, functools.partial(io.FileIO, path))
     raise TreeError(
         f"there is neither a tree nor a bundle at {path}: give the folder or the .tar that the build host made"
     )
@@ -91,26 +143,27 @@ def _open_folder(path: str) -> Source:
     return Source(path, "tree", _lock.read(tree), _inventory.scan(tree), tree.open_blob)
 
 
-def _open_bundle(path: str) -> Source:
+def _open_bundle(path: str, open_: Callable[[], io.RawIOBase], parts: Sequence[str] = ()) -> Source:
     try:
-        index = _Index(path)
+        index = _Index(path, open_)
     except TreeError as error:
         raise _tar.InvalidArchive(f"{path} is no bundle: {error}") from error
-    return Source(path, "bundle", index.lock, index.inventory, index.open_blob)
+    return Source(path, "bundle", index.lock, index.inventory, index.open_blob, parts)
 
 
 class _Index:
     """Where in a bundle each blob begins; reading it costs a look at each header, whatever the size."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, open_: Callable[[], io.RawIOBase]) -> None:
         self._path = path
+        self._open = open_
         self._positions: dict[str, int] = {}
         blobs: dict[str, int] = {}
         links: dict[str, set[Link]] = {"layer": set(), "manifest": set()}
         tags: dict[TagName, str] = {}
         lock: bytes | None = None
         seen: set[_layout.Item] = set()
-        with open(path, "rb") as file:
+        with io.BufferedReader(open_()) as file:
             for member in _tar.Reader(file):
                 item = _archive.item_of(member)
                 # Which of two would count differs from reader to reader.
@@ -138,6 +191,6 @@ class _Index:
     def open_blob(self, digest: str) -> BinaryIO:
         if digest not in self._positions:
             raise NotInTree(f"the blob {digest} is not in the bundle {self._path}")
-        file = open(self._path, "rb", buffering=0)  # noqa: SIM115  the caller closes it
+        file = self._open()
         file.seek(self._positions[digest])
-        return file
+        return cast(BinaryIO, file)

@@ -62,6 +62,7 @@ def unpack(source: Source, tree: Tree, conflict: str, progress: Callback, dry_ru
     :raises NameCollision: if a tag points elsewhere in the tree, and it is not said which wins. Nothing is written.
     :raises TreeError: if the source is not complete or there is no room; nothing is written. If the tree cannot be
         written; what was whole before that remains in it, without a tag.
+    :raises InvalidArchive: if a part of the bundle is damaged; nothing is written.
     :raises DigestMismatch: if a blob has other bytes than its digest; as before.
     """
     source.require_complete()
@@ -69,6 +70,7 @@ def unpack(source: Source, tree: Tree, conflict: str, progress: Callback, dry_ru
     unpacked = _plan(source, tree, conflict)
     if dry_run or not unpacked.plan.changed:
         return unpacked
+    source.verify_parts(progress)
     with tree.exclusive(wait=_WAIT_FOR_WRITER):
         # Planned anew: whoever has written the tree until now may have changed it.
         unpacked = _plan(source, tree, conflict)

@@ -13,7 +13,10 @@ description:
   - Writes the references of a registry tree, with all that they need, into one ordinary uncompressed tar. Extracted, it
     is a ready tree; M(seahub.offline.tree_sync) sends it to a host without unpacking it first.
   - The same tree gives the same bytes, whoever packs it, wherever.
-  - The file appears when it is complete, and a file C(<dest>.sha256) beside it, for C(sha256sum -c).
+  - With O(part_size) the bundle is written as several files, for media or file systems that do not take it whole.
+    M(seahub.offline.bundle_unpack), M(seahub.offline.tree_sync) and M(seahub.offline.tree_info) read them as they are.
+  - The files appear when they are complete. Beside them lie C(<dest>.sha256), for C(sha256sum -c), and
+    C(<dest>.check.py), which checks the bundle, or any part of it alone, with nothing but Python.
   - A tree in which something is missing that a reference needs is not packed.
   - A bundle that holds the same as the tree already is left as it is.
 options:
@@ -22,9 +25,20 @@ options:
     type: path
     required: true
   dest:
-    description: The bundle. Its folder has to exist, with room for a second copy of the tree.
+    description:
+      - The bundle. Its folder has to exist, with room for a second copy of the tree.
+      - With O(part_size) its parts are called like it, with C(.part-001-of-012) and so on at the end.
+      - What an earlier bundle with this name consisted of, in other parts perhaps, is removed.
     type: path
     required: true
+  part_size:
+    description:
+      - How large each file of the bundle is but the last, which is smaller. A blob may begin in one and end in another.
+      - A number with a unit such as V(25GB) or V(4GiB), perhaps with bytes taken off as in V(4GiB-1).
+      - Or a medium, V(cd), V(dvd), V(dvd-dl), V(bd) or V(bd-dl), with room left for its file system; or V(fat32), the
+        largest file there.
+      - Without it the bundle is one file.
+    type: str
   progress_file:
     description:
       - A file in which the module keeps how far it is, as one line of JSON.
@@ -51,11 +65,17 @@ EXAMPLES = r"""
   seahub.offline.bundle_pack:
     tree: "{{ playbook_dir }}/seahub/tree"
     dest: "{{ playbook_dir }}/seahub/bundle.tar"
+
+- name: Pack it for DVDs
+  seahub.offline.bundle_pack:
+    tree: "{{ playbook_dir }}/seahub/tree"
+    dest: "{{ playbook_dir }}/seahub/bundle.tar"
+    part_size: dvd
 """
 
 RETURN = r"""
 bundle:
-  description: The bundle.
+  description: The bundle, or what the names of its parts begin with.
   returned: success
   type: str
   sample: /srv/seahub/bundle.tar
@@ -65,10 +85,28 @@ size:
   type: int
   sample: 1932735488
 sha256:
-  description: Its SHA-256 checksum. Empty in check mode when it would be written.
+  description: Its SHA-256 checksum. Empty for a bundle in parts, and in check mode when it would be written.
   returned: success
   type: str
   sample: 6e1a5b7c0d3f4e2a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a
+files:
+  description: The files of which it consists, the bundle itself or its parts in their order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Where it lies.
+      type: str
+      sample: /srv/seahub/bundle.tar.part-001-of-003
+    size:
+      description: Its size in bytes.
+      type: int
+      sample: 4680000000
+    sha256:
+      description: Its SHA-256 checksum. Empty in check mode when it would be written.
+      type: str
+      sample: 6e1a5b7c0d3f4e2a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a
 references:
   description: How many references it holds.
   returned: success
@@ -76,24 +114,29 @@ references:
   sample: 40
 """
 
+import dataclasses
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _progress
+from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _part_size, _progress
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 
 
-def pack(tree: str, dest: str, progress_file: str | None, check_mode: bool) -> dict[str, Any]:
+def pack(
+    tree: str, dest: str, progress_file: str | None, check_mode: bool, part_size: str | None = None
+) -> dict[str, Any]:
     """Pack the tree and return the module's result."""
+    limit = None if part_size is None else _part_size.parse(part_size)
     source = open_source(tree)
-    packed = _bundle.pack(source, dest, _progress.callback(progress_file), dry_run=check_mode)
+    packed = _bundle.pack(source, dest, _progress.callback(progress_file), dry_run=check_mode, part_size=limit)
     return {
         "changed": packed.changed,
         "bundle": dest,
         "size": packed.size,
-        "sha256": packed.sha256,
+        "sha256": "" if limit else packed.files[0].sha256,
+        "files": [dataclasses.asdict(file) for file in packed.files],
         "references": len(source.lock.references),
     }
 
@@ -104,6 +147,7 @@ def main() -> None:
         argument_spec={
             "tree": {"type": "path", "required": True},
             "dest": {"type": "path", "required": True},
+            "part_size": {"type": "str"},
             "progress_file": {"type": "path"},
         },
         supports_check_mode=True,

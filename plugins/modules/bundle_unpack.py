@@ -21,7 +21,10 @@ description:
   - What the tree holds already stays. Several bundles can be unpacked into one tree, in any order.
 options:
   bundle:
-    description: The bundle on the target host, as M(seahub.offline.bundle_pack) has made it.
+    description:
+      - The bundle on the target host, as M(seahub.offline.bundle_pack) has made it.
+      - Of a bundle in parts, one of these or the folder in which they lie. They are read first, and a part that is
+        missing, swapped, foreign or damaged is named before anything is written.
     type: path
     required: true
   dest:

@@ -14,7 +14,7 @@ description:
   - Nothing is hashed and no blob is read.
 options:
   path:
-    description: The folder of a tree, or the file of a bundle.
+    description: The folder of a tree, or the file of a bundle, one of its parts, or the folder in which these lie.
     type: path
     required: true
 attributes:

@@ -21,6 +21,8 @@ options:
   source:
     description:
       - The tree (a folder) or the bundle (a file) on the controller. A relative path begins at the playbook's folder.
+      - Of a bundle in parts, one of these or the folder in which they lie. A part that is missing, swapped, foreign or
+        damaged is named before anything is sent.
       - What the references in its lock need is sent; what earlier versions of them left behind in the tree is not.
     type: path
     required: true

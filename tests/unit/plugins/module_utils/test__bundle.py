@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _progress
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packed
+from ansible_collections.seahub.offline.plugins.module_utils._bundle import File, Packed
 from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
@@ -21,6 +21,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from tests.unit.trees import add_image, files, layer_bytes, make_tree
 
 IMAGES = {"mysql:8": [layer_bytes(1, 3_000_000), b"two"], "a/nginx:1": [b"two"]}
+NAMES = ["bundle.tar", "bundle.tar.check.py", "bundle.tar.sha256"]
 
 
 @pytest.fixture
@@ -41,11 +42,11 @@ def pack(tree: Tree, dest: Path, dry_run: bool = False) -> Packed:
 def test_a_bundle_is_the_tree_in_a_tar(tree: Tree, dest: Path, tmp_path: Path) -> None:
     packed = pack(tree, dest)
     data = dest.read_bytes()
-    assert packed == Packed(True, len(data), hashlib.sha256(data).hexdigest())
+    assert packed == Packed(True, (File(str(dest), len(data), hashlib.sha256(data).hexdigest()),))
     (tmp_path / "extracted").mkdir()
     subprocess.run(["tar", "-C", str(tmp_path / "extracted"), "-xf", str(dest)], check=True)
     assert files(tmp_path / "extracted") == files(Path(tree.root))
-    assert sorted(path.name for path in dest.parent.iterdir()) == ["bundle.tar", "bundle.tar.sha256"]
+    assert sorted(path.name for path in dest.parent.iterdir()) == NAMES
     assert dest.stat().st_mode & 0o777 == 0o644
 
 
@@ -57,13 +58,13 @@ def test_sha256sum_checks_it(tree: Tree, dest: Path) -> None:
 def test_a_bundle_that_holds_the_same_stays(tree: Tree, dest: Path) -> None:
     first = pack(tree, dest)
     before = dest.stat()
-    assert pack(tree, dest) == Packed(False, first.size, first.sha256)
+    assert pack(tree, dest) == Packed(False, first.files)
     assert dest.stat() == before
 
 
 def test_a_dry_run_writes_nothing(tree: Tree, dest: Path) -> None:
     planned = pack(tree, dest, dry_run=True)
-    assert planned == Packed(True, planned.size, "")
+    assert planned == Packed(True, (File(str(dest), planned.size, ""),))
     assert list(dest.parent.iterdir()) == []
     assert pack(tree, dest).size == planned.size
     assert not pack(tree, dest, dry_run=True).changed
@@ -81,7 +82,7 @@ def foreign(path: Path) -> None:
     path.write_bytes(b"x" * 5000)
 
 
-@pytest.mark.parametrize("name", ["bundle.tar", "bundle.tar.sha256"])
+@pytest.mark.parametrize("name", ["bundle.tar", "bundle.tar.sha256", "bundle.tar.check.py"])
 @pytest.mark.parametrize("harm", [damage, remove, foreign])
 def test_what_is_damaged_or_missing_is_written_anew(
     tree: Tree, dest: Path, name: str, harm: Callable[[Path], None]
@@ -125,7 +126,7 @@ def test_a_folder_that_is_not_there_is_named(tree: Tree, tmp_path: Path) -> None
 def test_what_a_killed_run_left_is_overwritten(tree: Tree, dest: Path) -> None:
     (dest.parent / ".bundle.tar.part").write_bytes(b"x" * 10_000_000)
     pack(tree, dest)
-    assert sorted(path.name for path in dest.parent.iterdir()) == ["bundle.tar", "bundle.tar.sha256"]
+    assert sorted(path.name for path in dest.parent.iterdir()) == NAMES
     open_source(str(dest)).require_complete()
 
 

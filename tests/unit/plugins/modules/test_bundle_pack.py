@@ -16,14 +16,16 @@ def test_the_result_and_the_progress(tmp_path: Path) -> None:
     planned = pack(str(tmp_path / "tree"), str(dest), str(state), check_mode=True)
     done = pack(str(tmp_path / "tree"), str(dest), str(state), check_mode=False)
     again = pack(str(tmp_path / "tree"), str(dest), None, check_mode=False)
+    sha256 = (tmp_path / "bundle.tar.sha256").read_text().split()[0]
     assert done == {
         "changed": True,
         "bundle": str(dest),
         "size": dest.stat().st_size,
-        "sha256": (tmp_path / "bundle.tar.sha256").read_text().split()[0],
+        "sha256": sha256,
+        "files": [{"path": str(dest), "size": dest.stat().st_size, "sha256": sha256}],
         "references": 2,
     }
-    assert planned == {**done, "sha256": ""}
+    assert planned == {**done, "sha256": "", "files": [{**done["files"][0], "sha256": ""}]}
     assert again == {**done, "changed": False}
     progress = _progress.parse(state.read_text())
     assert progress is not None

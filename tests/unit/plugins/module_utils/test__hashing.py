@@ -1,0 +1,20 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import hashlib
+import io
+
+from ansible_collections.seahub.offline.plugins.module_utils._hashing import Hashing
+
+
+def test_what_is_written_is_hashed() -> None:
+    out = io.BytesIO()
+    with Hashing(out) as hashing:
+        for number in range(100):
+            hashing.write(b"x" * number)
+    assert hashing.hexdigest() == hashlib.sha256(out.getvalue()).hexdigest()
+    hashing.append(b"end")
+    assert out.getvalue().endswith(b"xend")
+    assert hashing.hexdigest() == hashlib.sha256(out.getvalue()).hexdigest()
