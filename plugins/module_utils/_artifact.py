@@ -24,6 +24,8 @@ from ansible_collections.seahub.offline.plugins.module_utils._platform import Pl
 
 # An index of indexes of indexes: deeper than this nobody builds, except to harm.
 _DEPTH = 8
+# More platforms than there are, with room for all that is attested about them.
+_MANIFESTS = 10_000
 # BuildKit lists what it attests about an image beside the image, as a child for an unknown platform:
 # https://docs.docker.com/build/metadata/attestations/attestation-storage/
 _ATTESTED = "vnd.docker.reference.digest"
@@ -113,6 +115,8 @@ class _Gathering:
 
     def add(self, manifest: Manifest, platform: Platform | None, depth: int) -> None:
         known = manifest.digest in self.manifests
+        if len(self.manifests) >= _MANIFESTS:
+            raise InvalidManifest(f"it lists more than {_MANIFESTS} manifests: that is no image")
         self.manifests[manifest.digest] = manifest
         if not manifest.is_index:
             # Again, if it is known: one manifest may serve several platforms.

@@ -41,6 +41,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._manifest import Ma
 
 LAYOUT = "docker/registry/v2"
 PRIVATE = ".seahub"
+_NEW = "new"
 # The registry often runs as another user than the one who saved: whatever the umask, it can read.
 _DIRECTORY_MODE = 0o755
 _FILE_MODE = 0o644
@@ -252,6 +253,7 @@ class Tree:
             self._acquire(descriptor, time.monotonic() + wait)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            self._sweep()
             yield
         finally:
             os.close(descriptor)
@@ -271,6 +273,12 @@ class Tree:
     def write_file(self, name: str, data: bytes) -> None:
         """Write a file of this collection's own, such as the lock, at the top of the tree."""
         self._write(os.path.join(self.root, name), data)
+
+    def _sweep(self) -> None:
+        """Remove what a writer that was killed has left of small files."""
+        folder = os.path.join(self._private, _NEW)
+        for name in _names(folder):
+            os.unlink(os.path.join(folder, name))
 
     def _acquire(self, descriptor: int, deadline: float) -> None:
         while True:
@@ -309,7 +317,7 @@ class Tree:
             self._write(path, digest.encode())
 
     def _write(self, path: str, data: bytes) -> None:
-        temporary = os.path.join(self._private, "new", f"{os.getpid()}-{os.urandom(8).hex()}")
+        temporary = os.path.join(self._private, _NEW, f"{os.getpid()}-{os.urandom(8).hex()}")
         try:
             _make_folders(os.path.dirname(temporary))
             _make_folders(os.path.dirname(path))

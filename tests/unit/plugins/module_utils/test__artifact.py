@@ -222,6 +222,13 @@ def test_endless_depth_is_refused(repository: Repository, depth: int) -> None:
     assert len(repository.asked) < 12
 
 
+def test_an_index_of_too_many_is_no_image(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_artifact, "_MANIFESTS", 3)
+    root = repository.platforms([AMD64, ARM64, ARMV7])
+    with pytest.raises(InvalidManifest, match="more than 3 manifests"):
+        gather(repository, root)
+
+
 def test_an_index_that_names_itself_leads_nowhere(repository: Repository) -> None:
     """No honest digest can do that; a registry that does not check its own could claim it."""
     claimed = _digest.hash_bytes(b"claimed")

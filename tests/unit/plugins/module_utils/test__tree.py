@@ -557,3 +557,14 @@ def test_a_tree_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 def test_sync_brings_a_tree_to_the_disk(tmp_path: Path) -> None:
     """That it does cannot be seen from here; that the system takes the call can."""
     make_tree(tmp_path, {"a:1": [DATA]}).sync()
+
+
+def test_a_writer_sweeps_up_after_one_that_was_killed(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path))
+    with tree.exclusive():
+        tree.set_tag("team/app", "1", DIGEST)
+    left = tmp_path / ".seahub" / "new" / "4711-deadbeef"
+    left.write_bytes(b"sha256:")
+    with tree.exclusive():
+        assert not left.exists()
+    assert tree.tag("team/app", "1") == DIGEST
