@@ -27,7 +27,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts impor
 from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._hashing import Hashing
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
-from ansible_collections.seahub.offline.plugins.module_utils._source import Source
+from ansible_collections.seahub.offline.plugins.module_utils._source import PARTIAL, Source
 
 _CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _CHECKSUMS_LIMIT = 16 * 1024 * 1024
@@ -94,7 +94,14 @@ def script_path(path: str) -> str:
     return f"{path}{_bundle_parts.SCRIPT}"
 
 
-def pack(source: Source, path: str, progress: Callback, dry_run: bool = False, part_size: int | None = None) -> Packed:
+def pack(
+    source: Source,
+    path: str,
+    progress: Callback,
+    dry_run: bool = False,
+    part_size: int | None = None,
+    allow_partial: bool = False,
+) -> Packed:
     """Write a tree into a bundle, unless the bundle there holds the same already.
 
     The files appear when they are complete. They are written in one pass, with their checksums computed on the way. The
@@ -103,9 +110,11 @@ def pack(source: Source, path: str, progress: Callback, dry_run: bool = False, p
 
     :param dry_run: only tell whether it would be written.
     :param part_size: of each file but the last, in bytes; None for a single file.
+    :param allow_partial: pack what is there although something is missing; the bundle says so then.
     :raises TreeError: if something is missing in the tree, or there is no room for the bundle.
     """
-    source.require_complete()
+    if not allow_partial:
+        source.require_complete()
     lock = source.lock.dump()
     wanted = _wanted(source, lock, path, part_size)
     checksums = _up_to_date(wanted)
@@ -121,7 +130,7 @@ def pack(source: Source, path: str, progress: Callback, dry_run: bool = False, p
 
 def _wanted(source: Source, lock: bytes, path: str, part_size: int | None) -> _Wanted:
     identity = _digest.hash_bytes(lock + source.inventory.fingerprint().encode())
-    comment = f"seahub.offline bundle {identity}"
+    comment = f"seahub.offline bundle {identity}{PARTIAL if source.gaps() else ''}"
     size = _archive.length(source.inventory, lock, comment)
     if part_size is None:
         return _Wanted(path, comment, (), [(path, size)])

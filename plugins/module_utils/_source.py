@@ -23,15 +23,25 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _inventory,
     _layout,
     _lock,
+    _manifest,
     _tar,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts import BundleError, PartsFile
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
-from ansible_collections.seahub.offline.plugins.module_utils._errors import NotInTree, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    DigestMismatch,
+    InvalidManifest,
+    NotInTree,
+    TreeError,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, Link, TagName
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
+from ansible_collections.seahub.offline.plugins.module_utils._manifest import Manifest
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+
+PARTIAL = " partial"
+"""How the remark of a bundle ends that was packed although something was missing."""
 
 
 class Source:
@@ -42,6 +52,7 @@ class Source:
     - lock: the references that it holds.
     - inventory: what these references need, as far as it is there.
     - parts: the files of a bundle in parts.
+    - partial: whether it is a bundle that was packed although something was missing, and says so.
     - everything: all that is there.
     """
 
@@ -53,6 +64,7 @@ class Source:
         inventory: Inventory,
         open_blob: Callable[[str], BinaryIO],
         parts: Sequence[str] = (),
+        partial: bool = False,
     ) -> None:
         self.path = path
         self.kind = kind
@@ -60,6 +72,7 @@ class Source:
         self.everything = inventory
         self.inventory = _inventory.select(inventory, lock)
         self.parts = tuple(parts)
+        self.partial = partial
         self._open_blob = open_blob
 
     def open_blob(self, digest: str, offset: int = 0) -> BinaryIO:
@@ -73,7 +86,24 @@ class Source:
 
     def with_lock(self, lock: Lock) -> Source:
         """Return the same source, as far as the references of another lock need it."""
-        return Source(self.path, self.kind, lock, self.inventory, self._open_blob, self.parts)
+        return Source(self.path, self.kind, lock, self.inventory, self._open_blob, self.parts, self.partial)
+
+    def manifest(self, digest: str) -> Manifest:
+        """Read a manifest.
+
+        :raises NotInTree: if there is no such blob.
+        :raises InvalidManifest: if it is none.
+        :raises DigestMismatch: if its bytes are damaged.
+        """
+        size = self.inventory.blobs.get(digest, 0)
+        if size > _manifest.SIZE_LIMIT:
+            raise InvalidManifest(f"a manifest of {size} bytes is too large")
+        with self.open_blob(digest) as file:
+            data = file.read(size)
+        manifest = _manifest.parse(data, algorithm_of=digest)
+        if manifest.digest != digest:
+            raise DigestMismatch(f"its bytes have the digest {manifest.digest}")
+        return manifest
 
     def verify_parts(self, progress: Callback) -> None:
         """Compare each part of a bundle with its checksum; whatever else this is, there is nothing to do.
@@ -99,12 +129,16 @@ class Source:
         if problems:
             raise _tar.InvalidArchive("nothing was changed: " + "; ".join(problems))
 
+    def gaps(self) -> list[str]:
+        """Return a sentence for each thing that a reference needs and that is not there."""
+        return _inventory.gaps(self.inventory, self.lock)
+
     def require_complete(self) -> None:
         """Make sure that everything is there that the references need.
 
         :raises TreeError: naming what is missing.
         """
-        gaps = _inventory.gaps(self.inventory, self.lock)
+        gaps = self.gaps()
         if gaps:
             raise TreeError(
                 f"the {self.kind} {self.path} is not complete; save these references again: " + "; ".join(gaps[:20])
@@ -148,7 +182,7 @@ def _open_bundle(path: str, open_: Callable[[], io.RawIOBase], parts: Sequence[s
         index = _Index(path, open_)
     except TreeError as error:
         raise _tar.InvalidArchive(f"{path} is no bundle: {error}") from error
-    return Source(path, "bundle", index.lock, index.inventory, index.open_blob, parts)
+    return Source(path, "bundle", index.lock, index.inventory, index.open_blob, parts, index.partial)
 
 
 class _Index:
@@ -164,7 +198,8 @@ class _Index:
         lock: bytes | None = None
         seen: set[_layout.Item] = set()
         with io.BufferedReader(open_()) as file:
-            for member in _tar.Reader(file):
+            reader = _tar.Reader(file)
+            for member in reader:
                 item = _archive.item_of(member)
                 # Which of two would count differs from reader to reader.
                 if item in seen:
@@ -181,6 +216,7 @@ class _Index:
                     tags[item.repository, item.tag] = _archive.read_tag(member)
                 elif item.kind in links:
                     links[item.kind].add((item.repository, item.digest))
+        self.partial = reader.comment.endswith(PARTIAL)
         if lock is None:
             raise _tar.InvalidArchive(f"it has no {_layout.LOCK}")
         self.lock = _lock.load(lock, f"the lock in {path}")

@@ -17,7 +17,7 @@ import os
 from dataclasses import dataclass
 from typing import Iterable, Iterator, Mapping
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _manifest, _sync
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _inventory, _lock, _sync
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
     InvalidManifest,
@@ -25,8 +25,9 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     NameCollision,
     TreeError,
 )
-from ansible_collections.seahub.offline.plugins.module_utils._inventory import TagName
+from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, TagName
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
+from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source
 from ansible_collections.seahub.offline.plugins.module_utils._sync import Piece, Plan, Target
@@ -65,8 +66,6 @@ def unpack(source: Source, tree: Tree, conflict: str, progress: Callback, dry_ru
     :raises InvalidArchive: if a part of the bundle is damaged; nothing is written.
     :raises DigestMismatch: if a blob has other bytes than its digest; as before.
     """
-    source.require_complete()
-    _require_closed(source)
     unpacked = _plan(source, tree, conflict)
     if dry_run or not unpacked.plan.changed:
         return unpacked
@@ -80,6 +79,8 @@ def unpack(source: Source, tree: Tree, conflict: str, progress: Callback, dry_ru
 
 def _plan(source: Source, tree: Tree, conflict: str) -> Unpacked:
     target = _sync.describe(tree, _existing(tree.root))
+    _require_complete(source, target.inventory)
+    _require_closed(source, target.inventory if source.partial else Inventory())
     differing = {
         name: target.inventory.tags[name]
         for name, digest in source.inventory.tags.items()
@@ -131,25 +132,21 @@ def _require_room(plan: Plan, target: Target) -> None:
         _sync.require_room(plan, target, portion=0)
 
 
-def _require_closed(source: Source) -> None:
+def _require_closed(source: Source, present: Inventory) -> None:
     """Make sure that the lock does not leave out what a manifest needs: its tag would be seen incomplete."""
     gaps: list[str] = []
     for repository, digest in sorted(source.inventory.manifests):
+        if digest not in source.inventory.blobs and digest in present.blobs:
+            continue
         try:
-            manifest = _manifest.parse(_read(source, digest), algorithm_of=digest)
+            manifest = source.manifest(digest)
         except (InvalidManifest, InvalidPlatform, DigestMismatch) as error:
             gaps.append(f"{repository}@{digest}: {error}")
             continue
         gaps.extend(
             f"{repository}@{digest} needs the blob {blob.digest} of {blob.size} bytes"
             for blob in manifest.blobs
-            if not (
-                (blob.is_foreign and blob.digest not in source.inventory.blobs)
-                or (
-                    source.inventory.blobs.get(blob.digest) == blob.size
-                    and (repository, blob.digest) in source.inventory.layers
-                )
-            )
+            if not (_has(source.inventory, repository, blob) or _has(present, repository, blob))
         )
     if gaps:
         raise TreeError(
@@ -158,18 +155,28 @@ def _require_closed(source: Source) -> None:
         )
 
 
-def _read(source: Source, digest: str) -> bytes:
-    size = source.inventory.blobs.get(digest, 0)
-    if size > _manifest.SIZE_LIMIT:
-        raise InvalidManifest(f"a manifest of {size} bytes is too large")
-    with source.open_blob(digest) as file:
-        data = file.read(size)
-    hash_object = _digest.hasher(digest)
-    hash_object.update(data)
-    found = _digest.finish(digest, hash_object)
-    if found != digest:
-        raise DigestMismatch(f"its bytes have the digest {found}")
-    return data
+def _has(inventory: Inventory, repository: str, blob: Descriptor) -> bool:
+    found = inventory.blobs.get(blob.digest)
+    return (found == blob.size and (repository, blob.digest) in inventory.layers) or (found is None and blob.is_foreign)
+
+
+def _require_complete(source: Source, present: Inventory) -> None:
+    if not source.partial:
+        source.require_complete()
+        return
+    inventory = source.inventory
+    union = Inventory(
+        blobs={**present.blobs, **inventory.blobs},
+        layers=present.layers | inventory.layers,
+        manifests=present.manifests | inventory.manifests,
+        tags=inventory.tags,
+    )
+    gaps = _inventory.gaps(union, source.lock)
+    if gaps:
+        raise TreeError(
+            f"{source.path} was packed from a tree that was not complete, and this tree does not have the rest either,"
+            f" nothing was written: {'; '.join(gaps[:_SHOWN])}"
+        )
 
 
 def _write(source: Source, tree: Tree, plan: Plan, progress: Callback) -> None:

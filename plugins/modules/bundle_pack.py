@@ -17,7 +17,7 @@ description:
     M(seahub.offline.bundle_unpack), M(seahub.offline.tree_sync) and M(seahub.offline.tree_info) read them as they are.
   - The files appear when they are complete. Beside them lie C(<dest>.sha256), for C(sha256sum -c), and
     C(<dest>.check.py), which checks the bundle, or any part of it alone, with nothing but Python.
-  - A tree in which something is missing that a reference needs is not packed.
+  - A tree in which something is missing that a reference needs is not packed, unless O(allow_partial) says so.
   - A bundle that holds the same as the tree already is left as it is.
 options:
   tree:
@@ -39,6 +39,22 @@ options:
         largest file there.
       - Without it the bundle is one file.
     type: str
+  references:
+    description:
+      - What to pack. Everything, if it is not given.
+      - A name is a reference as it was asked for, as it is called in the tree, or where it came from. A pattern is a
+        shell pattern for any of these, in which C(*) goes beyond slashes.
+      - Signatures, attestations and whatever else belongs to a reference go with it.
+      - A name or pattern for which there is nothing is an error.
+    type: list
+    elements: str
+  allow_partial:
+    description:
+      - Whether to pack what is there although something is missing.
+      - The bundle says so of itself. M(seahub.offline.bundle_unpack) takes it only into a tree that has the rest, and
+        M(seahub.offline.tree_sync) does not take it.
+    type: bool
+    default: false
   progress_file:
     description:
       - A file in which the module keeps how far it is, as one line of JSON.
@@ -71,6 +87,14 @@ EXAMPLES = r"""
     tree: "{{ playbook_dir }}/seahub/tree"
     dest: "{{ playbook_dir }}/seahub/bundle.tar"
     part_size: dvd
+
+- name: Pack only some of it
+  seahub.offline.bundle_pack:
+    tree: "{{ playbook_dir }}/seahub/tree"
+    dest: "{{ playbook_dir }}/seahub/databases.tar"
+    references:
+      - mysql:8
+      - "helm-charts/*"
 """
 
 RETURN = r"""
@@ -112,6 +136,12 @@ references:
   returned: success
   type: int
   sample: 40
+missing:
+  description: A sentence for each thing that is missing in it, because of O(allow_partial).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import dataclasses
@@ -121,16 +151,33 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _part_size, _progress
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._excerpt import excerpt
+from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 
 
 def pack(
-    tree: str, dest: str, progress_file: str | None, check_mode: bool, part_size: str | None = None
+    tree: str,
+    dest: str,
+    progress_file: str | None,
+    check_mode: bool,
+    part_size: str | None = None,
+    references: list[str] | None = None,
+    allow_partial: bool = False,
 ) -> dict[str, Any]:
     """Pack the tree and return the module's result."""
     limit = None if part_size is None else _part_size.parse(part_size)
     source = open_source(tree)
-    packed = _bundle.pack(source, dest, _progress.callback(progress_file), dry_run=check_mode, part_size=limit)
+    if references is not None:
+        source = excerpt(source, Selection(references))
+    packed = _bundle.pack(
+        source,
+        dest,
+        _progress.callback(progress_file),
+        dry_run=check_mode,
+        part_size=limit,
+        allow_partial=allow_partial,
+    )
     return {
         "changed": packed.changed,
         "bundle": dest,
@@ -138,6 +185,7 @@ def pack(
         "sha256": "" if limit else packed.files[0].sha256,
         "files": [dataclasses.asdict(file) for file in packed.files],
         "references": len(source.lock.references),
+        "missing": source.gaps(),
     }
 
 
@@ -148,6 +196,8 @@ def main() -> None:
             "tree": {"type": "path", "required": True},
             "dest": {"type": "path", "required": True},
             "part_size": {"type": "str"},
+            "references": {"type": "list", "elements": "str"},
+            "allow_partial": {"type": "bool", "default": False},
             "progress_file": {"type": "path"},
         },
         supports_check_mode=True,

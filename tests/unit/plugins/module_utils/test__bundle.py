@@ -156,3 +156,35 @@ def test_an_error_leaves_the_old_bundle(tree: Tree, dest: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="No space"):
         _bundle.pack(open_source(tree.root), str(dest), fail)
     assert files(dest.parent) == before
+
+
+def test_the_same_tree_gives_the_same_bytes_anywhere(tree: Tree, dest: Path, tmp_path: Path) -> None:
+    umask = os.umask(0o077)
+    try:
+        # The other way round, so that folders list their files in another order, too.
+        other = make_tree(tmp_path / "other" / "place", dict(reversed(IMAGES.items())))
+        elsewhere = tmp_path / "elsewhere" / "bundle.tar"
+        elsewhere.parent.mkdir()
+        for path in (tmp_path / "other").rglob("*"):
+            os.utime(path, (1, 1))
+        here, there = pack(tree, dest), pack(other, elsewhere)
+    finally:
+        os.umask(umask)
+    assert [(file.size, file.sha256) for file in here.files] == [(file.size, file.sha256) for file in there.files]
+    assert files(dest.parent) == files(elsewhere.parent)
+    assert elsewhere.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_was_packed_although_something_is_missing_says_so(tree: Tree, dest: Path) -> None:
+    whole = pack(tree, dest)
+    os.unlink(tree.blob_path("sha256:" + hashlib.sha256(b"two").hexdigest()))
+    packed = _bundle.pack(open_source(tree.root), str(dest), _progress.ignore, allow_partial=True)
+    assert packed.size < whole.size
+    assert open_source(str(dest)).partial
+    with pytest.raises(TreeError, match="is not complete"):
+        open_source(str(dest)).require_complete()
+
+
+def test_a_whole_tree_is_not_called_partial(tree: Tree, dest: Path) -> None:
+    _bundle.pack(open_source(tree.root), str(dest), _progress.ignore, allow_partial=True)
+    assert not open_source(str(dest)).partial

@@ -277,3 +277,26 @@ def test_progress_ends_with_everything(bundle: Path, dest: Path) -> None:
     done = _unpack.unpack(open_source(str(bundle)), Tree(str(dest)), "error", seen.append)
     assert [step.done_bytes for step in seen] == sorted(step.done_bytes for step in seen)
     assert seen[-1].done_bytes == done.plan.size
+
+
+@pytest.fixture
+def partial(tree: Tree, tmp_path: Path) -> Path:
+    """A bundle without one layer, which both its images need."""
+    os.unlink(tree.blob_path(digest_of(b"two")))
+    _bundle.pack(open_source(tree.root), str(tmp_path / "partial.tar"), _progress.ignore, allow_partial=True)
+    return tmp_path / "partial.tar"
+
+
+def test_what_is_partial_needs_a_tree_with_the_rest(partial: Path, tmp_path: Path, dest: Path) -> None:
+    with pytest.raises(TreeError, match=f"not have the rest either, .* needs the blob {digest_of(b'two')}"):
+        unpack(partial, dest)
+    assert not dest.parent.exists()
+    make_tree(dest, {"library/mysql:7": [b"two"], "a/nginx:0": [b"two"]})
+    unpack(partial, dest)
+    assert _check.check(Tree(str(dest))).ok
+    assert [entry.shown for entry in _lock.read(Tree(str(dest))).references] == [
+        "a/nginx:0",
+        "a/nginx:1",
+        "library/mysql:7",
+        "library/mysql:8",
+    ]
