@@ -27,7 +27,7 @@ import time
 import traceback
 import urllib.parse
 from types import TracebackType
-from typing import Any, ContextManager, Iterator, Mapping
+from typing import Any, ContextManager, Iterator, Mapping, Protocol, Union
 
 from ansible_collections.seahub.offline.plugins.module_utils import _transport
 from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
@@ -99,6 +99,19 @@ class Access:
         return f"{'http' if self.plain_http else 'https'}://{server}/v2"
 
 
+class Pieces(Protocol):
+    """A body that is sent piece by piece: it knows its length in bytes, and begins anew whenever it is iterated."""
+
+    def __len__(self) -> int:
+        """Return how many bytes it has."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield them."""
+
+
+Body = Union[bytes, Pieces]
+
+
 class Answer:
     """What a registry answers: status, headers, and a body that is read as it arrives. Used as a context manager."""
 
@@ -168,10 +181,12 @@ class Endpoint:
     """A registry that is asked for things. May be used by several threads at once.
 
     :param throttle: gives the places for requests to its host.
+    :param actions: what is to be done in repositories, as a token service is told.
     """
 
-    def __init__(self, access: Access, throttle: Throttle | None = None) -> None:
+    def __init__(self, access: Access, throttle: Throttle | None = None, actions: str = "pull") -> None:
         self.access = access
+        self._actions = actions
         self._throttle = throttle or Throttle()
         self._session = _transport.session(
             access.ca_certs, access.validate_certs, (access.client_cert, access.client_key or access.client_cert)
@@ -195,6 +210,19 @@ class Endpoint:
         repository = self.access.prefix + repository
         return self._ask(method, f"{self.access.base}/{repository}/{resource}", repository, headers or {})
 
+    def send(
+        self, method: str, repository: str, resource: str, headers: Mapping[str, str], body: Body = b""
+    ) -> ContextManager[Answer]:
+        """Send something to a repository.
+
+        :param resource: what follows the repository in the URL, or an address that the registry itself has given.
+        :param body: bytes, or something that gives them piece by piece, as often as it is asked, and has a length.
+        :returns: and raises what `request` does.
+        """
+        repository = self.access.prefix + repository
+        url = self._target(f"{self.access.base}/{repository}/", resource)
+        return self._ask(method, url, repository, headers, body)
+
     def get(self, url: str) -> ContextManager[Answer]:
         """Ask for a document of the same host that is not part of a registry, such as the index of charts.
 
@@ -212,10 +240,12 @@ class Endpoint:
         self._session.close()
 
     @contextlib.contextmanager
-    def _ask(self, method: str, url: str, repository: str, headers: Mapping[str, str]) -> Iterator[Answer]:
+    def _ask(
+        self, method: str, url: str, repository: str, headers: Mapping[str, str], body: Body | None = None
+    ) -> Iterator[Answer]:
         with self._throttle.enter() as place, contextlib.ExitStack() as answers:
             authorization = self._authorization(repository)
-            answer = answers.enter_context(self._follow(method, url, headers, authorization, place))
+            answer = answers.enter_context(self._follow(method, url, headers, authorization, place, body))
             for _attempt in range(_CHALLENGES):
                 if answer.status != 401 or not self._is_own(answer.url):
                     break
@@ -224,7 +254,7 @@ class Endpoint:
                     break
                 answer.close()
                 authorization = wanted
-                answer = answers.enter_context(self._follow(method, url, headers, authorization, place))
+                answer = answers.enter_context(self._follow(method, url, headers, authorization, place, body))
             if answer.status >= 400:
                 raise _refusal(method, answer, self._is_own(answer.url))
             yield answer
@@ -235,13 +265,19 @@ class Endpoint:
         return (here.scheme, here.hostname, _port(here)) == (own.scheme, own.hostname, _port(own))
 
     def _follow(
-        self, method: str, url: str, headers: Mapping[str, str], authorization: str, place: Place | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        authorization: str,
+        place: Place | None = None,
+        body: Body | None = None,
     ) -> Answer:
         """Send a request and follow redirects; credentials go to the registry itself only."""
         first = url
         for _hop in range(_REDIRECTS):
             own = {"Authorization": authorization} if authorization and self._is_own(url) else {}
-            answer = self._send(method, url, {**headers, **own}, place)
+            answer = self._send(method, url, {**headers, **own}, place, body)
             location = answer.location
             if location is None:
                 return answer
@@ -250,7 +286,7 @@ class Endpoint:
         raise RegistryError(f"{self.access.host} redirects more than {_REDIRECTS} times from {_shown(first)}")
 
     def _target(self, url: str, location: str) -> str:
-        """Return where a redirect leads."""
+        """Return where a redirect leads, or an address that the registry has given."""
         try:
             target = urllib.parse.urljoin(url, location)
             parts = urllib.parse.urlsplit(target)
@@ -269,13 +305,13 @@ class Endpoint:
         url: str,
         headers: Mapping[str, str],
         place: Place | None = None,
-        form: Mapping[str, str] | None = None,
+        body: Body | Mapping[str, str] | None = None,
     ) -> Answer:
         try:
             response = self._session.request(
                 method,
                 url,
-                data=form,
+                data=body,
                 # A body compressed once more for transport would not have the digest that was asked for.
                 headers={"Accept-Encoding": "identity", **headers},
                 stream=True,
@@ -354,7 +390,7 @@ class Endpoint:
         scheme = urllib.parse.urlsplit(realm).scheme
         if scheme not in ("http", "https") or (scheme == "http" and not self.access.plain_http):
             raise RegistryError(f"{self.access.host} names no usable token service: {shorten(realm)}")
-        query = {"scope": f"repository:{repository}:pull"}
+        query = {"scope": f"repository:{repository}:{self._actions}"}
         if challenge.get("service"):
             query["service"] = challenge["service"]
         with self._request_token(realm, query) as answer:
@@ -380,7 +416,7 @@ class Endpoint:
                 "refresh_token": credentials.identity_token,
                 "client_id": "seahub.offline",
             }
-            return self._send("POST", realm, {}, form={**query, **form})
+            return self._send("POST", realm, {}, body={**query, **form})
         headers = {"Authorization": _basic(credentials)} if credentials is not None and credentials.username else {}
         separator = "&" if "?" in realm else "?"
         return self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query)}", headers)

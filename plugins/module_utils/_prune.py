@@ -17,10 +17,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import re
 from typing import Iterable
 
-from ansible_collections.seahub.offline.plugins.module_utils import _inventory, _lock, _manifest
+from ansible_collections.seahub.offline.plugins.module_utils import _inventory, _lock, _manifest, _selection
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
     InvalidManifest,
@@ -33,9 +32,6 @@ from ansible_collections.seahub.offline.plugins.module_utils._manifest import Ma
 from ansible_collections.seahub.offline.plugins.module_utils._quarantine import Batch
 from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
-
-# The tags of cosign and of referrers say what they belong to.
-_COMPANION = re.compile(r"(sha256|sha384|sha512)-([0-9a-f]+)(?:\..+)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,8 +176,7 @@ class _Keeping:
         """Keep what belongs to that which stays; tell whether anything was added, which may have companions, too."""
         before = len(self._manifests) + len(self.tags)
         for tag in sorted(set(self._inventory.tags) - self.tags):
-            subject = _COMPANION.fullmatch(tag[1])
-            if subject and (tag[0], ":".join(subject.groups())) in self._manifests:
+            if (tag[0], _selection.subject(tag[1])) in self._manifests:
                 self._keep_tag(tag)
         for name, digest in sorted(self._inventory.manifests - self._manifests):
             manifest = self._manifest(digest)

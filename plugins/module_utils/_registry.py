@@ -104,7 +104,7 @@ class Registries:
         self._timeout = timeout
         self._default_host = ""
         self._parallel = parallel
-        self._endpoints: dict[Access, Endpoint] = {}
+        self._endpoints: dict[tuple[Access, str], Endpoint] = {}
         self._throttles: dict[str, Throttle] = {}
         self._lock = threading.Lock()
 
@@ -116,6 +116,10 @@ class Registries:
         return Repository(
             reference.path, [self._endpoint(access) for access in accesses], self._retry, self._endpoint_of
         )
+
+    def destination(self, host: str, path: str) -> Endpoint:
+        """Return the registry to which a repository is written: never one of its mirrors."""
+        return self._endpoint(self._access(self._find(host, path), host, "", path), "pull,push")
 
     def download(self, url: str, limit: int) -> bytes:
         """Return a document from a web server, reached as the settings for its host and path say.
@@ -189,13 +193,14 @@ class Registries:
         found = (login.find(host, path) for login in self._logins)
         return next((credentials for credentials in found if credentials is not None), None)
 
-    def _endpoint(self, access: Access) -> Endpoint:
+    def _endpoint(self, access: Access, actions: str = "pull") -> Endpoint:
         """Return the one endpoint for an access, so that connections and tokens are shared."""
         with self._lock:
-            if access not in self._endpoints:
+            key = (access, actions)
+            if key not in self._endpoints:
                 throttle = self._throttles.setdefault(access.host, Throttle(self._parallel, self._retry))
-                self._endpoints[access] = Endpoint(access, throttle)
-            return self._endpoints[access]
+                self._endpoints[key] = Endpoint(access, throttle, actions)
+            return self._endpoints[key]
 
 
 class Repository:

@@ -36,11 +36,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._save import (
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, InvalidEntry, WishMaker
 
-ARGUMENTS: dict[str, Any] = {
-    "dir": {"type": "path", "required": True},
-    "naming": {"type": "str", "choices": ["drop_host", "keep_host"], "default": "drop_host"},
-    "signatures": {"type": "bool", "default": True},
-    "locked": {"type": "bool", "default": False},
+REGISTRY_ARGUMENTS: dict[str, Any] = {
     "registries": {"type": "dict", "default": {}},
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
@@ -51,8 +47,15 @@ ARGUMENTS: dict[str, Any] = {
     "retries": {"type": "int", "default": 5},
     "timeout": {"type": "int", "default": 60},
     "deadline": {"type": "int"},
-    "wait": {"type": "int", "default": 0},
     "progress_file": {"type": "path"},
+}
+ARGUMENTS: dict[str, Any] = {
+    **REGISTRY_ARGUMENTS,
+    "dir": {"type": "path", "required": True},
+    "naming": {"type": "str", "choices": ["drop_host", "keep_host"], "default": "drop_host"},
+    "signatures": {"type": "bool", "default": True},
+    "locked": {"type": "bool", "default": False},
+    "wait": {"type": "int", "default": 0},
 }
 REQUIRED_TOGETHER = [("username", "password")]
 
@@ -123,11 +126,11 @@ def run(module: Any, read: Callable[[Callable[[Choices], WishMaker]], Outcome], 
     """
     params = module.params
     tree = Tree(params["dir"])
-    retry = _retry(params)
+    retry = retry_policy(params)
     saver = Saver(tree, retry, max(1, params["parallel"]), _progress.callback(params["progress_file"]), rules)
     try:
         before = _lock.read(tree)
-        registries = _registries(params, retry)
+        registries = make_registries(params, retry)
         wishes, failures = read(lambda chosen: WishMaker(registries, chosen))
         if module.check_mode:
             result = _preview(saver.preview(wishes))
@@ -164,7 +167,11 @@ def _label(entry: Any) -> str:
     return str(entry)
 
 
-def _registries(params: Mapping[str, Any], retry: RetryPolicy) -> Registries:
+def make_registries(params: Mapping[str, Any], retry: RetryPolicy) -> Registries:
+    """Return the registries as the options describe them.
+
+    :raises InvalidOption: if one of them makes no sense.
+    """
     default = Settings(
         username=params["username"] or "",
         password=params["password"] or "",
@@ -212,7 +219,8 @@ def _value(key: str, name: str, value: Any) -> Any:
     return str(value)
 
 
-def _retry(params: Mapping[str, Any]) -> RetryPolicy:
+def retry_policy(params: Mapping[str, Any]) -> RetryPolicy:
+    """Return how often and how long things are tried, as the options say."""
     deadline = time.monotonic() + params["deadline"] if params["deadline"] else None
     return RetryPolicy(attempts=max(0, params["retries"]) + 1, deadline=deadline)
 

@@ -17,7 +17,33 @@ from ansible_collections.seahub.offline.plugins.module_utils import _reference
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidReference, NotInTree
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
 
+# The tags of cosign and of referrers say what they belong to.
+_COMPANION = re.compile(r"(sha256|sha384|sha512)-([0-9a-f]+)(?:\..+)?")
 _WILDCARDS = re.compile(r"[*?\[]")
+
+
+def subject(tag: str) -> str | None:
+    """Return the digest to which the tag of a signature, an attestation or a list of referrers belongs."""
+    match = _COMPANION.fullmatch(tag)
+    return ":".join(match.groups()) if match else None
+
+
+def choose(lock: Lock, texts: Sequence[str]) -> list[Entry]:
+    """Return the entries of a lock that are meant, with their signatures and other companions; no texts mean all.
+
+    :raises NotInTree: naming each text that means nothing.
+    """
+    if not texts:
+        return list(lock.references)
+    selection = Selection(texts)
+    chosen = {entry.key for entry in lock.references if selection.has_entry(entry)}
+    selection.require_used()
+    while True:
+        held = {(entry.name, digest) for entry in lock.references if entry.key in chosen for digest in entry.blobs}
+        more = {entry.key for entry in lock.references if (entry.name, subject(entry.tag or "")) in held}
+        if more <= chosen:
+            return [entry for entry in lock.references if entry.key in chosen]
+        chosen |= more
 
 
 class Selection:

@@ -22,7 +22,7 @@ PREFIX = "ansible_collections.seahub.offline.plugins."
 
 # These run where there is a route out, or on the controller, and may use requests, PyYAML and cryptography.
 # Every other module runs on air-gapped hosts.
-BUILD_SIDE_MODULES = {"chart_save", "image_save", "registry_certificate"}
+BUILD_SIDE_MODULES = {"chart_save", "image_save", "registry_certificate", "tree_push"}
 RUN_SIDE_MODULES = sorted({path.stem for path in PLUGINS.glob("modules/*.py")} - BUILD_SIDE_MODULES)
 
 # kind of plugin -> the kinds it may import

@@ -312,6 +312,26 @@ def test_an_identity_token_is_exchanged(upstream: Path, reach: Callable[..., End
         }
 
 
+def test_who_writes_asks_for_a_token_to_write(upstream: Path) -> None:
+    with Registry(upstream, guard=Bearer()) as registry:
+        endpoint = Endpoint(Access(registry.host, plain_http=True), actions="pull,push")
+        # This registry lets nobody write.
+        with pytest.raises(AccessDenied):
+            read(endpoint)
+        scopes = {request.query["scope"] for request in registry.requests if request.path == "/token"}
+        assert scopes == {"repository:team/app:pull,push"}
+
+
+def test_nothing_is_sent_to_where_it_is_not_encrypted(registry: Registry) -> None:
+    endpoint = Endpoint(Access(registry.host, plain_http=False))
+    with (
+        pytest.raises(RegistryError, match="not encrypted: refused"),
+        endpoint.send("PUT", "team/app", f"http://{registry.host}/v2/team/app/blobs/uploads/1", {}, b"secret"),
+    ):
+        pass
+    assert registry.requests == []
+
+
 def test_a_registry_token_is_sent_as_it_is(registry: Registry, reach: Callable[..., Endpoint]) -> None:
     registry.faults = [Fault(faults.refused(401, {"WWW-Authenticate": "Bearer realm=x"}))]
     read(reach(registry, credentials=Credentials(registry_token="precious")))
