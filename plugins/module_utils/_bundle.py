@@ -19,15 +19,15 @@ from typing import BinaryIO, Iterator, Sequence
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _archive,
     _bundle_parts,
-    _digest,
     _part_size,
+    _signature,
     _tar,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts import BundleError, Part
 from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._hashing import Hashing
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
-from ansible_collections.seahub.offline.plugins.module_utils._source import PARTIAL, Source
+from ansible_collections.seahub.offline.plugins.module_utils._source import PARTIAL, Source, signature_path
 
 _CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _CHECKSUMS_LIMIT = 16 * 1024 * 1024
@@ -101,6 +101,7 @@ def pack(
     dry_run: bool = False,
     part_size: int | None = None,
     allow_partial: bool = False,
+    sign_key: str | None = None,
 ) -> Packed:
     """Write a tree into a bundle, unless the bundle there holds the same already.
 
@@ -111,25 +112,32 @@ def pack(
     :param dry_run: only tell whether it would be written.
     :param part_size: of each file but the last, in bytes; None for a single file.
     :param allow_partial: pack what is there although something is missing; the bundle says so then.
+    :param sign_key: the file of an SSH key; the signature lies beside the bundle then.
     :raises TreeError: if something is missing in the tree, or there is no room for the bundle.
+    :raises NotSigned: if the key cannot sign; nothing is written.
     """
     if not allow_partial:
         source.require_complete()
     lock = source.lock.dump()
     wanted = _wanted(source, lock, path, part_size)
     checksums = _up_to_date(wanted)
-    changed = not checksums or _read(script_path(path)) != _script()
+    stale = sign_key and not (checksums and _signature.is_signed_with(source.identity, signature_path(path), sign_key))
+    changed = not checksums or bool(stale) or _read(script_path(path)) != _script()
     if dry_run or not changed:
         return wanted.packed(changed, checksums)
+    # First, since it takes no time, and a key may not be at hand.
+    signature = _signature.sign(source.identity, sign_key) if sign_key else None
     if not checksums:
         _require_room(path, sum(size for _path, size in wanted.files))
         checksums = _pack(source, lock, wanted, _Counter(progress, source))
     _put(script_path(path), _script())
+    if signature is not None:
+        _put(signature_path(path), signature)
     return wanted.packed(True, checksums)
 
 
 def _wanted(source: Source, lock: bytes, path: str, part_size: int | None) -> _Wanted:
-    identity = _digest.hash_bytes(lock + source.inventory.fingerprint().encode())
+    identity = source.identity.decode()
     comment = f"seahub.offline bundle {identity}{PARTIAL if source.gaps() else ''}"
     size = _archive.length(source.inventory, lock, comment)
     if part_size is None:
@@ -154,6 +162,7 @@ def _pack(source: Source, lock: bytes, wanted: _Wanted, progress: Callback) -> l
                 checksums = [_write_whole(source, lock, wanted, file, progress)]
             # Not earlier: until here the old bundle is as it was. Not later: checksums never tell of other files.
             _remove(checksum_path(wanted.path))
+            _remove(signature_path(wanted.path))
             for temporary, path in zip(staged, paths):
                 os.replace(temporary, path)
         except BaseException:

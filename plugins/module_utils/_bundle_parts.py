@@ -160,11 +160,16 @@ def find(path: str) -> list[str]:
         if len(names) > 1:
             raise BundleError([f"{path} holds parts of several bundles ({', '.join(names)}): give one part instead"])
         return sorted(os.path.join(path, match.string) for match in found)
+    if not is_part(path) and os.path.exists(path):
+        return []
+    return parts_of(bundle_of(path))
+
+
+def bundle_of(path: str) -> str:
+    """Return the path of the bundle to which a part belongs."""
     folder, own = os.path.split(path)
     match = _NAME.fullmatch(own)
-    if match is None and os.path.exists(path):
-        return []
-    return parts_of(os.path.join(folder, match["bundle"]) if match else path)
+    return os.path.join(folder, match["bundle"]) if match else path
 
 
 def parts_of(bundle: str) -> list[str]:
@@ -202,8 +207,7 @@ def examine(paths: list[str]) -> list[Part]:
     for path, part in parts.items():
         problems += _wrong(path, part, named[path], bundle, count)
     present = {number for number, of in named.values() if of == count}
-    first = _NAME.fullmatch(os.path.basename(paths[0]))
-    where = os.path.join(os.path.dirname(paths[0]), first["bundle"] if first else "")
+    where = bundle_of(paths[0])
     # As many lines as a person reads.
     missing = [str(number) for number in range(1, (count or 0) + 1) if number not in present]
     if missing:

@@ -15,6 +15,7 @@ Each message says what happened, where, and what to do about it; edges (modules,
     ├── InvalidLock           a lock file that cannot be read
     ├── DigestMismatch        bytes that are not those their digest names
     ├── PlatformMissing       an image that does not have a wanted platform
+    ├── NotSigned             something that nobody who may has signed, or a key that cannot sign
     ├── NameCollision         two sources that fall on one name in the tree
     ├── TreeError             a tree that cannot be read or written
     │   ├── NotInTree         something looked for is not there
@@ -67,6 +68,10 @@ class DigestMismatch(SeahubError):
 
 class PlatformMissing(SeahubError):
     """An image without a platform that was asked for."""
+
+
+class NotSigned(SeahubError):
+    """Something that nobody who may has signed, or a key that cannot sign."""
 
 
 class NameCollision(SeahubError):

@@ -20,6 +20,7 @@ from typing import BinaryIO, Callable, Sequence, cast
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _archive,
     _bundle_parts,
+    _digest,
     _inventory,
     _layout,
     _lock,
@@ -74,6 +75,20 @@ class Source:
         self.parts = tuple(parts)
         self.partial = partial
         self._open_blob = open_blob
+
+    @property
+    def identity(self) -> bytes:
+        """What is signed of a bundle: a digest over its lock and over the digest and size of all else that it holds.
+
+        It is computed from what was found, not from what the bundle says of itself.
+        """
+        index = self.lock.dump() + self.inventory.fingerprint().encode()
+        return _digest.hash_bytes(index).encode()
+
+    @property
+    def signature_path(self) -> str:
+        """Where the signature of a bundle lies."""
+        return signature_path(_bundle_parts.bundle_of(self.parts[0]) if self.parts else self.path)
 
     def open_blob(self, digest: str, offset: int = 0) -> BinaryIO:
         """Return a file that stands at a byte of a blob. What follows the blob in it is something else.
@@ -143,6 +158,11 @@ class Source:
             raise TreeError(
                 f"the {self.kind} {self.path} is not complete; save these references again: " + "; ".join(gaps[:20])
             )
+
+
+def signature_path(path: str) -> str:
+    """Return where the signature of the bundle at a path lies."""
+    return f"{path}.sig"
 
 
 def open_source(path: str) -> Source:

@@ -55,6 +55,13 @@ options:
         M(seahub.offline.tree_sync) does not take it.
     type: bool
     default: false
+  sign_key:
+    description:
+      - The file of an SSH key with which the bundle is signed, by C(ssh-keygen -Y sign). The signature is in the file
+        C(<dest>.sig). It is for a digest over the lock and the names, digests and sizes of all that the bundle holds.
+      - A private key without a passphrase; or a public key or certificate, whose private key is held by the agent.
+      - M(seahub.offline.bundle_unpack) verifies it.
+    type: path
   progress_file:
     description:
       - A file in which the module keeps how far it is, as one line of JSON.
@@ -95,6 +102,12 @@ EXAMPLES = r"""
     references:
       - mysql:8
       - "helm-charts/*"
+
+- name: Pack and sign it
+  seahub.offline.bundle_pack:
+    tree: "{{ playbook_dir }}/seahub/tree"
+    dest: "{{ playbook_dir }}/seahub/bundle.tar"
+    sign_key: ~/.ssh/id_ed25519
 """
 
 RETURN = r"""
@@ -164,6 +177,7 @@ def pack(
     part_size: str | None = None,
     references: list[str] | None = None,
     allow_partial: bool = False,
+    sign_key: str | None = None,
 ) -> dict[str, Any]:
     """Pack the tree and return the module's result."""
     limit = None if part_size is None else _part_size.parse(part_size)
@@ -177,6 +191,7 @@ def pack(
         dry_run=check_mode,
         part_size=limit,
         allow_partial=allow_partial,
+        sign_key=sign_key,
     )
     return {
         "changed": packed.changed,
@@ -198,6 +213,8 @@ def main() -> None:
             "part_size": {"type": "str"},
             "references": {"type": "list", "elements": "str"},
             "allow_partial": {"type": "bool", "default": False},
+            # A path. The key itself never comes here.
+            "sign_key": {"type": "path", "no_log": False},
             "progress_file": {"type": "path"},
         },
         supports_check_mode=True,

@@ -40,6 +40,13 @@ options:
     type: str
     choices: [error, replace, keep]
     default: error
+  allowed_signers:
+    description:
+      - The file on the target host that says who may sign, as C(ssh-keygen) describes it (ALLOWED SIGNERS).
+      - A bundle that none of them has signed is refused before anything is written. The signature lies beside the
+        bundle, in a file with C(.sig) at the end of its name.
+      - Without it, no signature is looked at.
+    type: path
   progress_file:
     description:
       - A file in which the module keeps how far it is, as one line of JSON.
@@ -74,6 +81,12 @@ EXAMPLES = r"""
     bundle: /media/usb/bundle.tar
     dest: /var/lib/seahub/tree
     conflict: replace
+
+- name: Take only what the build host has signed
+  seahub.offline.bundle_unpack:
+    bundle: /media/usb/bundle.tar
+    dest: /var/lib/seahub/tree
+    allowed_signers: /etc/seahub/allowed_signers
 """
 
 RETURN = r"""
@@ -111,6 +124,11 @@ moved_tags:
   type: dict
   sample:
     library/mysql:8: sha256:7f5c2a2a8d9c0f7d0e7e5ba2e2ab6e4a0e1b3a6f0b8c4d5e6f708192a3b4c5d6
+signed_by:
+  description: Who has signed the bundle, as O(allowed_signers) calls them.
+  returned: when O(allowed_signers) is given
+  type: str
+  sample: build@example.com
 kept_tags:
   description: The tags that were left as they are because of O(conflict=keep), with the digest that they have.
   returned: success
@@ -122,7 +140,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _progress, _unpack
+from ansible_collections.seahub.offline.plugins.module_utils import _progress, _signature, _unpack
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
@@ -136,14 +154,20 @@ def main() -> None:
             "bundle": {"type": "path", "required": True},
             "dest": {"type": "path", "required": True},
             "conflict": {"type": "str", "choices": list(_unpack.CONFLICT), "default": _unpack.ERROR},
+            "allowed_signers": {"type": "path"},
             "progress_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
     params = module.params
+    signed: dict[str, str] = {}
     try:
+        source = open_source(params["bundle"])
+        if params["allowed_signers"]:
+            signer = _signature.verify(source.identity, source.signature_path, params["allowed_signers"])
+            signed = {"signed_by": signer}
         unpacked = _unpack.unpack(
-            open_source(params["bundle"]),
+            source,
             Tree(params["dest"]),
             params["conflict"],
             _progress.callback(params["progress_file"]),
@@ -153,7 +177,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{params['bundle']} cannot be unpacked into {params['dest']}: {error}")
-    result = _result(params["dest"], unpacked)
+    result = {**_result(params["dest"], unpacked), **signed}
     if module._diff:
         result["diff"] = _diff(params["dest"], unpacked)
     module.exit_json(**result)

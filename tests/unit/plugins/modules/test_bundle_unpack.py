@@ -3,17 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _progress
+from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from ansible_collections.seahub.offline.plugins.modules import bundle_unpack
 from tests.unit import modules
-from tests.unit.trees import add_image, files, make_tree
+from tests.unit.ssh_keys import allow, make_key
+from tests.unit.trees import add_image, files, layer_bytes, make_tree
 
 
 @pytest.fixture
@@ -73,3 +76,42 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, name: str, why: str) -> No
     refused = modules.run(bundle_unpack.main, {"bundle": str(tmp_path / name), "dest": str(tmp_path / "dest")})
     assert why in refused.message
     assert not (tmp_path / "dest").exists()
+
+
+@pytest.mark.parametrize("part_size", [None, 100_000])
+def test_only_what_is_signed_is_unpacked(tmp_path: Path, part_size: int | None) -> None:
+    tree = make_tree(tmp_path / "tree", {"mysql:8": [layer_bytes(1, 250_000)]})
+    key, medium = make_key(tmp_path / "key"), tmp_path / "medium"
+    medium.mkdir()
+    pack = functools.partial(_bundle.pack, path=str(medium / "bundle.tar"), progress=_progress.ignore)
+    given = {
+        "bundle": str(medium if part_size else medium / "bundle.tar"),
+        "dest": str(tmp_path / "dest"),
+        "allowed_signers": str(allow(tmp_path / "allowed_signers", build=key)),
+    }
+
+    pack(open_source(tree.root), part_size=part_size)
+    assert "bundle.tar.sig, or it cannot be read" in modules.run(bundle_unpack.main, given).message
+
+    assert pack(open_source(tree.root), part_size=part_size, sign_key=str(key)).changed
+    assert not pack(open_source(tree.root), part_size=part_size, sign_key=str(key)).changed
+    signature = (medium / "bundle.tar.sig").read_bytes()
+
+    add_image(tree, "mysql:8", [b"other"])
+    pack(open_source(tree.root), part_size=part_size)
+    assert not (medium / "bundle.tar.sig").exists()
+    (medium / "bundle.tar.sig").write_bytes(signature)
+    assert "is no signature of this bundle" in modules.run(bundle_unpack.main, given).message
+    assert not (tmp_path / "dest").exists()
+
+    pack(open_source(tree.root), part_size=part_size, sign_key=str(key))
+    assert modules.run(bundle_unpack.main, given).result["signed_by"] == "build"
+    assert Tree(given["dest"]).tag("mysql", "8") == tree.tag("mysql", "8")
+
+
+def test_a_key_that_cannot_sign_writes_nothing(tree: Tree, tmp_path: Path) -> None:
+    with pytest.raises(NotSigned, match="cannot sign"):
+        _bundle.pack(
+            open_source(tree.root), str(tmp_path / "new.tar"), _progress.ignore, sign_key=str(tmp_path / "nothing")
+        )
+    assert not list(tmp_path.glob("*new.tar*"))
