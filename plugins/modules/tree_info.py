@@ -10,7 +10,8 @@ module: tree_info
 version_added: 0.1.0
 short_description: Tells what is in a registry tree or a bundle
 description:
-  - Returns the references of a tree or a bundle, as its lock has them, and how much they take.
+  - Returns the references of a tree or a bundle, as its lock has them, and how much they take, each alone and together.
+    The same as a table for people to read.
   - Nothing is hashed and no blob is read.
 options:
   path:
@@ -41,7 +42,7 @@ EXAMPLES = r"""
 
 - name: Show what it holds
   ansible.builtin.debug:
-    msg: "{{ bundle.references | map(attribute='requested') | join(', ') }}"
+    msg: "{{ bundle.table }}"
 """
 
 RETURN = r"""
@@ -98,6 +99,14 @@ references:
       description: Bytes of all its blobs and manifests.
       type: int
       sample: 181403648
+    own_bytes:
+      description: Bytes of those that no other reference needs, which would go with it.
+      type: int
+      sample: 103403648
+    shared_bytes:
+      description: Bytes of those that other references need, too.
+      type: int
+      sample: 78000000
     blobs:
       description: The size in bytes of each of them, by digest.
       type: dict
@@ -109,17 +118,42 @@ bytes:
   returned: success
   type: int
   sample: 1932735283
+shared_bytes:
+  description: Bytes of those among them that several references need.
+  returned: success
+  type: int
+  sample: 78000000
 blobs:
   description: The number of these blobs.
   returned: success
   type: int
   sample: 52
+kinds:
+  description: How many images, charts and other artifacts there are.
+  returned: success
+  type: dict
+  sample: {image: 12, chart: 3, artifact: 4}
+platforms:
+  description: All platforms of all images.
+  returned: success
+  type: list
+  elements: str
+  sample: [linux/amd64, linux/arm64]
+table:
+  description: The lines of a table with the name, kind, platforms, size and own size of each reference.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "reference        kind   platforms         size        own"
+    - "library/mysql:8  image  linux/amd64  173.0 MiB   98.6 MiB"
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.seahub.offline.plugins.module_utils import _contents
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 
@@ -127,11 +161,18 @@ from ansible_collections.seahub.offline.plugins.module_utils._source import open
 def info(path: str) -> dict[str, Any]:
     """Return what a tree or a bundle holds."""
     source = open_source(path)
+    contents = _contents.describe(source.lock)
     return {
         "kind": source.kind,
-        "references": [entry.as_dict() for entry in source.lock.references],
+        "references": [
+            {**item.entry.as_dict(), "own_bytes": item.own, "shared_bytes": item.shared} for item in contents.items
+        ],
         "bytes": source.inventory.size,
+        "shared_bytes": contents.shared,
         "blobs": len(source.inventory.blobs),
+        "kinds": contents.kinds,
+        "platforms": list(contents.platforms),
+        "table": contents.table(),
     }
 
 
