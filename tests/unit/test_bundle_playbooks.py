@@ -1,0 +1,50 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A tree goes through pack.yml and unpack.yml, in parts and signed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.project import ROOT
+from tests.unit import playbook
+from tests.unit.ssh_keys import allow, make_key
+from tests.unit.trees import files, layer_bytes, make_tree
+
+
+def run(tmp_path: Path, name: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    inventory = tmp_path / "inventory"
+    inventory.write_text("[registry]\nhost1\n")
+    path = ROOT / "playbooks" / name
+    return playbook.run(tmp_path / "home", path, "-i", str(inventory), ansible_become="false", **variables)
+
+
+def test_a_signed_bundle_in_parts(tmp_path: Path) -> None:
+    make_tree(tmp_path / "tree", {"library/mysql:8": [layer_bytes(1, 150_000)]})
+    key, medium = make_key(tmp_path / "key"), tmp_path / "medium"
+    medium.mkdir()
+    pack = {
+        "seahub_tree": tmp_path / "tree",
+        "seahub_bundle": medium / "bundle.tar",
+        "seahub_part_size": "100kB",
+        "seahub_sign_key": key,
+    }
+    packed = run(tmp_path, "pack.yml", **pack)
+    assert packed.returncode == 0, packed.stdout + packed.stderr
+    assert len(list(medium.glob("bundle.tar.part-*-of-002"))) == 2
+    assert " changed=0 " in run(tmp_path, "pack.yml", **pack).stdout
+
+    other = allow(tmp_path / "others", somebody=make_key(tmp_path / "other"))
+    unpack = {"registry_bundle": medium, "registry_dir": tmp_path / "run"}
+    refused = run(tmp_path, "unpack.yml", **unpack, registry_allowed_signers=other)
+    assert refused.returncode != 0
+    assert "is no signature of this bundle" in refused.stdout
+    assert not (tmp_path / "run").exists()
+
+    signers = allow(tmp_path / "signers", build=key)
+    unpacked = run(tmp_path, "unpack.yml", **unpack, registry_allowed_signers=signers)
+    assert unpacked.returncode == 0, unpacked.stdout + unpacked.stderr
+    assert files(tmp_path / "run" / "tree") == files(tmp_path / "tree")
+    assert " changed=0 " in run(tmp_path, "unpack.yml", **unpack, registry_allowed_signers=signers).stdout
