@@ -7,6 +7,8 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _check,
     _inventory,
     _lock,
+    _part_size,
     _progress,
     _tar,
     _unpack,
@@ -259,17 +262,55 @@ def test_a_lock_that_leaves_out_what_a_manifest_needs_is_refused(tree: Tree, tmp
     assert not dest.parent.exists()
 
 
-@pytest.mark.parametrize("step", range(0, 8000, 97))
-def test_no_damage_leaves_a_tag_incomplete(tmp_path: Path, dest: Path, step: int) -> None:
-    bundle = pack(make_tree(tmp_path / "tree", {"x:1": [b"one", b"two"]}), tmp_path / "bundle.tar")
-    data = bytearray(bundle.read_bytes())
-    data[step * len(data) // 8000] ^= 1 << step % 8
-    bundle.write_bytes(data)
-    beside = {path for path in tmp_path.rglob("*") if dest.parent not in (path, *path.parents)}
-    with contextlib.suppress(SeahubError):
-        unpack(bundle, dest)
-    assert not dest.exists() or _check.check(Tree(str(dest))).ok
-    assert {path for path in tmp_path.rglob("*") if dest.parent not in (path, *path.parents)} == beside
+def flip(data: bytearray, chance: random.Random) -> None:
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+
+
+def overwrite(data: bytearray, chance: random.Random) -> None:
+    position = chance.randrange(len(data))
+    data[position : position + 20] = chance.randbytes(20)
+
+
+def truncate(data: bytearray, chance: random.Random) -> None:
+    del data[chance.randrange(len(data)) :]
+
+
+def repeat_blocks(data: bytearray, chance: random.Random) -> None:
+    begin, place = chance.randrange(len(data) // 512) * 512, chance.randrange(len(data) // 512) * 512
+    data[place:place] = data[begin : begin + 512 * chance.randrange(1, 8)]
+
+
+def drop_blocks(data: bytearray, chance: random.Random) -> None:
+    begin = chance.randrange(len(data) // 512) * 512
+    del data[begin : begin + 512 * chance.randrange(1, 8)]
+
+
+MUTATIONS = [flip, overwrite, truncate, repeat_blocks, drop_blocks]
+
+
+@pytest.mark.parametrize("part_size", [None, _part_size.SMALLEST])
+@pytest.mark.parametrize("mutate", MUTATIONS)
+def test_no_damage_leaves_a_tag_incomplete(
+    tmp_path: Path, mutate: Callable[[bytearray, random.Random], None], part_size: int | None
+) -> None:
+    tree = make_tree(tmp_path / "tree", {"x:1": [b"one", layer_bytes(1, 70_000 if part_size else 10)]})
+    medium, place = tmp_path / "medium", tmp_path / "place"
+    medium.mkdir()
+    packed = _bundle.pack(open_source(tree.root), str(medium / "bundle.tar"), _progress.ignore, part_size=part_size)
+    chance = random.Random(mutate.__name__)
+    for _round in range(100):
+        path = Path(chance.choice(packed.files).path)
+        whole = path.read_bytes()
+        data = bytearray(whole)
+        mutate(data, chance)
+        path.write_bytes(data)
+        place.mkdir()
+        with contextlib.suppress(SeahubError):
+            unpack(path, place / "dest")
+        assert [entry.name for entry in place.iterdir()] in ([], ["dest"])
+        assert not (place / "dest").exists() or _check.check(Tree(str(place / "dest"))).ok
+        shutil.rmtree(place)
+        path.write_bytes(whole)
 
 
 def test_progress_ends_with_everything(bundle: Path, dest: Path) -> None:
