@@ -10,7 +10,10 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,9 @@ from ansible_collections.seahub.offline.plugins.module_utils._prune import Plan
 from ansible_collections.seahub.offline.plugins.module_utils._quarantine import Batch
 from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from tests.bench import servers
+from tests.lab.settings import Settings
+from tests.lab.upstream import program
 from tests.registry.closure import broken_tags
 from tests.registry.content import add_manifest, describe, index_of
 from tests.unit.trees import MANIFEST_TYPE, add_image, files, layer_bytes, make_tree
@@ -198,6 +204,22 @@ def test_it_is_not_guessed_what_a_damaged_manifest_needs(tree: Tree, damage: obj
 def test_no_tree_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TreeError, match="there is no tree"):
         _prune.plan(Tree(str(tmp_path / "absent")), Selection(["*"]))
+
+
+def test_a_registry_that_serves_the_tree_meanwhile_agrees(tree: Tree, tmp_path: Path) -> None:
+    with servers.registry(Path(tree.root), tmp_path) as host:
+        run(tree, "team/app:1")
+        with urllib.request.urlopen(f"http://{host}/v2/_catalog") as answer:
+            assert json.load(answer)["repositories"] == ["team/app"]
+        for blob in tree.manifest("team/app", "1").blobs:
+            with urllib.request.urlopen(f"http://{host}/v2/team/app/blobs/{blob.digest}") as answer:
+                assert _digest.hash_bytes(answer.read()) == blob.digest
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://{host}/v2/team/tool/manifests/2")
+    (configuration,) = tmp_path.glob("registry-*.json")
+    collect = [str(program(Settings())), "garbage-collect", "--dry-run", str(configuration)]
+    collected = subprocess.run(collect, capture_output=True, text=True, check=True)
+    assert f"{len(digests(tree))} blobs marked, 0 blobs and 0 manifests eligible for deletion" in collected.stdout
 
 
 def test_a_run_that_is_killed_anywhere_loses_nothing_and_is_finished_by_the_next(tmp_path: Path) -> None:
