@@ -19,7 +19,6 @@ blobs, temporary files and the lock against a second writer. It is never packed 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
@@ -27,7 +26,7 @@ import time
 from types import TracebackType
 from typing import Any, BinaryIO, Iterator
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _manifest, _reference
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _disk, _manifest, _reference
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
@@ -45,6 +44,8 @@ _NEW = "new"
 # The registry often runs as another user than the one who saved: whatever the umask, it can read.
 _DIRECTORY_MODE = 0o755
 _FILE_MODE = 0o644
+# Bytes of a blob after which the disk is told to begin with them.
+_PORTION = 32 * 1024 * 1024
 
 
 class Tree:
@@ -260,15 +261,7 @@ class Tree:
 
     def sync(self) -> None:
         """Bring everything written so far to the disk, so that a tag written next never survives what it needs."""
-        descriptor = os.open(self.root, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            # One call for the one filesystem: an fsync for each of thousands of small files takes minutes on a disk.
-            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), self.root)
-        except AttributeError:
-            os.sync()
-        finally:
-            os.close(descriptor)
+        _disk.sync(self.root)
 
     def write_file(self, name: str, data: bytes) -> None:
         """Write a file of this collection's own, such as the lock, at the top of the tree."""
@@ -374,6 +367,8 @@ class BlobWriter:
         while view:
             view = view[file.write(view) :]
         self._hash.update(data)
+        if self.offset // _PORTION != (self.offset + len(data)) // _PORTION:
+            _disk.begin_writing(file.fileno())
         self.offset += len(data)
 
     def restart(self) -> None:
@@ -396,6 +391,7 @@ class BlobWriter:
         if found != self.digest:
             self._discard()
             raise DigestMismatch(f"the bytes that arrived for {self.digest} have the digest {found}")
+        _disk.begin_writing(self._open_file().fileno())
         path = self._tree.blob_path(self.digest)
         _make_folders(os.path.dirname(path))
         os.replace(self._path, path)
