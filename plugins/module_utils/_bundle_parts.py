@@ -135,7 +135,7 @@ def _consistent(part: Part) -> bool:
     return (
         isinstance(part.bundle, str)
         and _BUNDLE_ID.fullmatch(part.bundle) is not None
-        and all(type(number) is int for number in numbers)
+        and all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
         and 1 <= part.number <= part.count
         and 0 <= part.offset < part.offset + part.length <= part.size
         and (part.number == part.count) == (part.offset + part.length == part.size)
