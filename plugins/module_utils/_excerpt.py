@@ -9,15 +9,11 @@
 
 from __future__ import annotations
 
-import re
-
+from ansible_collections.seahub.offline.plugins.module_utils import _selection
 from ansible_collections.seahub.offline.plugins.module_utils._errors import NotInTree, SeahubError, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
 from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source
-
-# The tags of cosign and of referrers say what they belong to.
-_COMPANION = re.compile(r"(sha256|sha384|sha512)-([0-9a-f]+)(?:\..+)?")
 
 
 def excerpt(source: Source, selection: Selection) -> Source:
@@ -40,9 +36,9 @@ def excerpt(source: Source, selection: Selection) -> Source:
 
 def _subject(source: Source, entry: Entry) -> str | None:
     """Return the digest of the manifest to which an entry belongs, if it belongs to one."""
-    match = _COMPANION.fullmatch(entry.tag or "")
-    if match:
-        return ":".join(match.groups())
+    by_tag = _selection.subject(entry.tag or "")
+    if by_tag:
+        return by_tag
     try:
         subject = source.manifest(entry.digest).subject
     except NotInTree:
