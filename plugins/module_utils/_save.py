@@ -53,7 +53,7 @@ Result = TypeVar("Result")
 _COMPANION_DEPTH = 3
 
 
-class Source(BlobSource, ManifestSource, Protocol):
+class ArtifactSource(BlobSource, ManifestSource, Protocol):
     """Where an artifact comes from: a repository of a registry, or files."""
 
     def resolve(self, version: str) -> str:
@@ -80,7 +80,7 @@ class Wish:
     """
 
     requested: str
-    source: Source
+    source: ArtifactSource
     source_name: str
     version: str
     name: str

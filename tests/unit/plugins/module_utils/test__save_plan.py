@@ -20,7 +20,7 @@ from ansible_collections.seahub.offline.plugins.module_utils import _chart, _che
 from ansible_collections.seahub.offline.plugins.module_utils._artifact import Artifact
 from ansible_collections.seahub.offline.plugins.module_utils._chart import ChartSource
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidChart, NameCollision, TreeBusy
-from ansible_collections.seahub.offline.plugins.module_utils._save import Report, Rules, Saver, Source, Wish
+from ansible_collections.seahub.offline.plugins.module_utils._save import ArtifactSource, Report, Rules, Saver, Wish
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from tests.unit.charts import packaged
 from tests.unit.repository import Repository, Upstream, on
@@ -43,7 +43,7 @@ def upstream() -> Repository:
 
 
 def wish(
-    source: Source,
+    source: ArtifactSource,
     name: str = "library/mysql",
     tag: str | None = "8",
     *platforms: str,
