@@ -168,7 +168,7 @@ class Pusher:
     def preview(self, pushes: Sequence[Push]) -> Report:
         """Find out what the registry lacks; nothing is changed."""
         asked = self._each(self._look, pushes)
-        return _report([(push, found) for push, found in zip(pushes, asked)], 0, 0)
+        return _report(list(zip(pushes, asked)), 0, 0)
 
     def push(self, pushes: Sequence[Push]) -> Report:
         """Bring the registry what it lacks. What fails does not keep the rest from being pushed."""
