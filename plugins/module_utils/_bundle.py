@@ -65,6 +65,24 @@ class Packed:
 
 
 @dataclass(frozen=True)
+class Packing:
+    """How a bundle is to be written.
+
+    - part_size: of each file but the last, in bytes; None for a single file.
+    - allow_partial: pack what is there although something is missing; the bundle says so then.
+    - sign_key: the file of an SSH key; the signature lies beside the bundle then.
+    """
+
+    part_size: int | None = None
+    allow_partial: bool = False
+    sign_key: str | None = None
+
+
+PLAIN = Packing()
+"""One file of what is complete, not signed."""
+
+
+@dataclass(frozen=True)
 class _Wanted:
     """What a bundle will be.
 
@@ -99,9 +117,7 @@ def pack(
     path: str,
     progress: Callback,
     dry_run: bool = False,
-    part_size: int | None = None,
-    allow_partial: bool = False,
-    sign_key: str | None = None,
+    packing: Packing = PLAIN,
 ) -> Packed:
     """Write a tree into a bundle, unless the bundle there holds the same already.
 
@@ -110,17 +126,15 @@ def pack(
     in other parts perhaps, is removed.
 
     :param dry_run: only tell whether it would be written.
-    :param part_size: of each file but the last, in bytes; None for a single file.
-    :param allow_partial: pack what is there although something is missing; the bundle says so then.
-    :param sign_key: the file of an SSH key; the signature lies beside the bundle then.
     :raises TreeError: if something is missing in the tree, or there is no room for the bundle.
     :raises NotSigned: if the key cannot sign; nothing is written.
     """
-    if not allow_partial:
+    if not packing.allow_partial:
         source.require_complete()
     lock = source.lock.dump()
-    wanted = _wanted(source, lock, path, part_size)
+    wanted = _wanted(source, lock, path, packing.part_size)
     checksums = _up_to_date(wanted)
+    sign_key = packing.sign_key
     stale = sign_key and not (checksums and _signature.is_signed_with(source.identity, signature_path(path), sign_key))
     changed = not checksums or bool(stale) or _read(script_path(path)) != _script()
     if dry_run or not changed:

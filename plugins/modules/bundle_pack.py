@@ -163,6 +163,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _part_size, _progress
+from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._excerpt import excerpt
 from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
@@ -180,24 +181,20 @@ def pack(
     sign_key: str | None = None,
 ) -> dict[str, Any]:
     """Pack the tree and return the module's result."""
-    limit = None if part_size is None else _part_size.parse(part_size)
-    source = open_source(tree)
-    if references is not None:
-        source = excerpt(source, Selection(references))
-    packed = _bundle.pack(
-        source,
-        dest,
-        _progress.callback(progress_file),
-        dry_run=check_mode,
-        part_size=limit,
+    packing = Packing(
+        part_size=None if part_size is None else _part_size.parse(part_size),
         allow_partial=allow_partial,
         sign_key=sign_key,
     )
+    source = open_source(tree)
+    if references is not None:
+        source = excerpt(source, Selection(references))
+    packed = _bundle.pack(source, dest, _progress.callback(progress_file), check_mode, packing)
     return {
         "changed": packed.changed,
         "bundle": dest,
         "size": packed.size,
-        "sha256": "" if limit else packed.files[0].sha256,
+        "sha256": "" if part_size else packed.files[0].sha256,
         "files": [dataclasses.asdict(file) for file in packed.files],
         "references": len(source.lock.references),
         "missing": source.gaps(),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _progress
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import File, Packed
+from ansible_collections.seahub.offline.plugins.module_utils._bundle import File, Packed, Packing
 from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
@@ -178,7 +178,7 @@ def test_the_same_tree_gives_the_same_bytes_anywhere(tree: Tree, dest: Path, tmp
 def test_what_was_packed_although_something_is_missing_says_so(tree: Tree, dest: Path) -> None:
     whole = pack(tree, dest)
     os.unlink(tree.blob_path("sha256:" + hashlib.sha256(b"two").hexdigest()))
-    packed = _bundle.pack(open_source(tree.root), str(dest), _progress.ignore, allow_partial=True)
+    packed = _bundle.pack(open_source(tree.root), str(dest), _progress.ignore, packing=Packing(allow_partial=True))
     assert packed.size < whole.size
     assert open_source(str(dest)).partial
     with pytest.raises(TreeError, match="is not complete"):
@@ -186,5 +186,5 @@ def test_what_was_packed_although_something_is_missing_says_so(tree: Tree, dest:
 
 
 def test_a_whole_tree_is_not_called_partial(tree: Tree, dest: Path) -> None:
-    _bundle.pack(open_source(tree.root), str(dest), _progress.ignore, allow_partial=True)
+    _bundle.pack(open_source(tree.root), str(dest), _progress.ignore, packing=Packing(allow_partial=True))
     assert not open_source(str(dest)).partial

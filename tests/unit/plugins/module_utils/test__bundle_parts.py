@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _bundle_parts, _progress, _tar, _unpack
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packed
+from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packed, Packing
 from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts import HEADER, BundleError, PartsFile
 from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
@@ -26,7 +26,7 @@ PLAIN_PYTHON = ["python3", "-I", "-S"]
 
 
 def pack(tree: Tree, dest: Path, part_size: int | None = PART_SIZE, dry_run: bool = False) -> Packed:
-    return _bundle.pack(open_source(tree.root), str(dest), _progress.ignore, dry_run, part_size)
+    return _bundle.pack(open_source(tree.root), str(dest), _progress.ignore, dry_run, Packing(part_size))
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_failure_leaves_the_old_parts(tree: Tree, dest: Path, parts: list[Path
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        _bundle.pack(open_source(tree.root), str(dest), fail, part_size=PART_SIZE)
+        _bundle.pack(open_source(tree.root), str(dest), fail, packing=Packing(PART_SIZE))
     assert files(dest.parent) == before
 
 

@@ -296,7 +296,9 @@ def test_no_damage_leaves_a_tag_incomplete(
     tree = make_tree(tmp_path / "tree", {"x:1": [b"one", layer_bytes(1, 70_000 if part_size else 10)]})
     medium, place = tmp_path / "medium", tmp_path / "place"
     medium.mkdir()
-    packed = _bundle.pack(open_source(tree.root), str(medium / "bundle.tar"), _progress.ignore, part_size=part_size)
+    packed = _bundle.pack(
+        open_source(tree.root), str(medium / "bundle.tar"), _progress.ignore, packing=_bundle.Packing(part_size)
+    )
     chance = random.Random(mutate.__name__)
     for _round in range(100):
         path = Path(chance.choice(packed.files).path)
@@ -324,7 +326,12 @@ def test_progress_ends_with_everything(bundle: Path, dest: Path) -> None:
 def partial(tree: Tree, tmp_path: Path) -> Path:
     """A bundle without one layer, which both its images need."""
     os.unlink(tree.blob_path(digest_of(b"two")))
-    _bundle.pack(open_source(tree.root), str(tmp_path / "partial.tar"), _progress.ignore, allow_partial=True)
+    _bundle.pack(
+        open_source(tree.root),
+        str(tmp_path / "partial.tar"),
+        _progress.ignore,
+        packing=_bundle.Packing(allow_partial=True),
+    )
     return tmp_path / "partial.tar"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _progress
+from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
 from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
@@ -90,21 +91,21 @@ def test_only_what_is_signed_is_unpacked(tmp_path: Path, part_size: int | None) 
         "allowed_signers": str(allow(tmp_path / "allowed_signers", build=key)),
     }
 
-    pack(open_source(tree.root), part_size=part_size)
+    pack(open_source(tree.root), packing=Packing(part_size))
     assert "bundle.tar.sig, or it cannot be read" in modules.run(bundle_unpack.main, given).message
 
-    assert pack(open_source(tree.root), part_size=part_size, sign_key=str(key)).changed
-    assert not pack(open_source(tree.root), part_size=part_size, sign_key=str(key)).changed
+    assert pack(open_source(tree.root), packing=Packing(part_size, sign_key=str(key))).changed
+    assert not pack(open_source(tree.root), packing=Packing(part_size, sign_key=str(key))).changed
     signature = (medium / "bundle.tar.sig").read_bytes()
 
     add_image(tree, "mysql:8", [b"other"])
-    pack(open_source(tree.root), part_size=part_size)
+    pack(open_source(tree.root), packing=Packing(part_size))
     assert not (medium / "bundle.tar.sig").exists()
     (medium / "bundle.tar.sig").write_bytes(signature)
     assert "is no signature of this bundle" in modules.run(bundle_unpack.main, given).message
     assert not (tmp_path / "dest").exists()
 
-    pack(open_source(tree.root), part_size=part_size, sign_key=str(key))
+    pack(open_source(tree.root), packing=Packing(part_size, sign_key=str(key)))
     assert modules.run(bundle_unpack.main, given).result["signed_by"] == "build"
     assert Tree(given["dest"]).tag("mysql", "8") == tree.tag("mysql", "8")
 
@@ -112,6 +113,9 @@ def test_only_what_is_signed_is_unpacked(tmp_path: Path, part_size: int | None) 
 def test_a_key_that_cannot_sign_writes_nothing(tree: Tree, tmp_path: Path) -> None:
     with pytest.raises(NotSigned, match="cannot sign"):
         _bundle.pack(
-            open_source(tree.root), str(tmp_path / "new.tar"), _progress.ignore, sign_key=str(tmp_path / "nothing")
+            open_source(tree.root),
+            str(tmp_path / "new.tar"),
+            _progress.ignore,
+            packing=Packing(sign_key=str(tmp_path / "nothing")),
         )
     assert not list(tmp_path.glob("*new.tar*"))
