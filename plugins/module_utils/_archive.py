@@ -5,7 +5,8 @@
 """A tree as a tar, and back.
 
 The order is that in which it can be put into a tree that a registry serves at that moment: the lock, which says what is
-to come, then blobs, then the links that make them available, then tags. The same content gives the same bytes.
+to come, then blobs, then the links that make them available, then tags. The same content gives the same bytes. What is
+carried beside the tree stands between the lock and the blobs, where it is found without reading gigabytes.
 """
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, Sequence
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _inventory, _layout, _lock, _tar
 from ansible_collections.seahub.offline.plugins.module_utils._digest import CHUNK, shorten
@@ -24,10 +25,13 @@ from ansible_collections.seahub.offline.plugins.module_utils._inventory import I
 from ansible_collections.seahub.offline.plugins.module_utils._layout import Item
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress, ignore
 from ansible_collections.seahub.offline.plugins.module_utils._tar import InvalidArchive, Member, Range
+from ansible_collections.seahub.offline.plugins.module_utils._tools import Tool
 from ansible_collections.seahub.offline.plugins.module_utils._tree import BlobWriter, Tree
 
 _LINK_LIMIT = 256
 _LOCK_LIMIT = 256 * 1024 * 1024
+# A wheel has some megabytes.
+_TOOL_LIMIT = 1024 * 1024 * 1024
 
 
 class Sink(Protocol):
@@ -51,15 +55,22 @@ class Writer:
         """Add the lock."""
         self._small(_layout.LOCK, data)
 
+    def tools(self, tools: Sequence[Tool]) -> None:
+        """Add what is carried beside the tree."""
+        for tool in tools:
+            self._out.write(_tar.header(_layout.tool(tool.name), tool.size))
+            with tool.open() as file:
+                self._copy(tool.name, tool.size, file, ignore)
+
     def blob(self, digest: str, size: int, file: BinaryIO, progress: Callback = ignore) -> None:
         """Add a whole blob, read from its beginning."""
         self._out.write(_tar.header(_layout.blob(digest), size))
-        self._copy(digest, size, file, progress)
+        self._copy(f"the blob {digest}", size, file, progress)
 
     def blob_range(self, digest: str, range_: Range, length: int, file: BinaryIO) -> None:
         """Add a part of a blob, read from where the file stands."""
         self._out.write(_tar.header(_layout.blob(digest), length, range_))
-        self._copy(digest, length, file, ignore)
+        self._copy(f"the blob {digest}", length, file, ignore)
 
     def links(self, inventory: Inventory) -> None:
         """Add all links of an inventory, then all its tags."""
@@ -78,21 +89,22 @@ class Writer:
     def _small(self, name: str, data: bytes) -> None:
         self._out.write(_tar.header(name, len(data)) + data + _tar.padding(len(data)))
 
-    def _copy(self, digest: str, length: int, file: BinaryIO, progress: Callback) -> None:
+    def _copy(self, what: str, length: int, file: BinaryIO, progress: Callback) -> None:
         left = length
         while left:
             data = file.read(min(CHUNK, left))
             if not data:
-                raise TreeError(f"the blob {digest} became shorter while it was read: is something writing its tree?")
+                raise TreeError(f"{what} became shorter while it was read: is something writing it?")
             self._out.write(data)
             left -= len(data)
             progress(Progress("", done_bytes=len(data)))
         self._out.write(_tar.padding(length))
 
 
-def length(inventory: Inventory, lock: bytes, comment: str) -> int:
-    """Return how many bytes the archive of a whole tree will have."""
+def length(inventory: Inventory, lock: bytes, comment: str, tools: Sequence[Tool] = ()) -> int:
+    """Return how many bytes the archive of a whole tree will have, with what is carried beside it."""
     total = len(_tar.comment(comment)) + _tar.length(_layout.LOCK, len(lock)) + len(_tar.END)
+    total += sum(_tar.length(_layout.tool(tool.name), tool.size) for tool in tools)
     total += sum(_tar.length(_layout.blob(digest), size) for digest, size in inventory.blobs.items())
     total += sum(_tar.length(_layout.layer(*link), len(link[1])) for link in inventory.layers)
     total += sum(_tar.length(_layout.manifest(*link), len(link[1])) for link in inventory.manifests)
@@ -146,6 +158,7 @@ class _Receiver:
             "manifest": self._take_manifest,
             "tag": self._take_tag,
             "tag_index": self._take_tag_index,
+            "tool": self._pass_over,
         }
 
     def run(self, stream: BinaryIO) -> Received:
@@ -217,6 +230,10 @@ class _Receiver:
         # Written together with the tag; a manifest that the tag had earlier is not brought back.
         _read_link(member, item.digest)
 
+    def _pass_over(self, _item: Item, _member: Member) -> None:
+        # What lies beside a tree does not belong into one.
+        pass
+
     def _finish(self) -> None:
         for (repository, tag), digest in self._tags.items():
             if not (self._tree.has_manifest(repository, digest) and self._tree.has_blob(digest)):
@@ -255,6 +272,8 @@ def item_of(member: Member) -> Item:
         )
     if member.range is not None and item.kind != "blob":
         raise InvalidArchive(f"the archive holds only a part of {shorten(member.name)}")
+    if item.kind == "tool" and member.size > _TOOL_LIMIT:
+        raise InvalidArchive(f"{shorten(member.name)} in the archive is too large: this was not written by bundle_pack")
     return item
 
 

@@ -153,7 +153,7 @@ def pack(
 def _wanted(source: Source, lock: bytes, path: str, part_size: int | None) -> _Wanted:
     identity = source.identity.decode()
     comment = f"seahub.offline bundle {identity}{PARTIAL if source.gaps() else ''}"
-    size = _archive.length(source.inventory, lock, comment)
+    size = _archive.length(source.inventory, lock, comment, source.tools)
     if part_size is None:
         return _Wanted(path, comment, (), [(path, size)])
     count = _bundle_parts.count(size, part_size)
@@ -207,6 +207,7 @@ def _write(source: Source, lock: bytes, comment: str, out: _archive.Sink, progre
     writer = _archive.Writer(out)
     writer.comment(comment)
     writer.lock(lock)
+    writer.tools(source.tools)
     for digest, size in sorted(source.inventory.blobs.items()):
         with source.open_blob(digest) as file:
             writer.blob(digest, size, file, progress)

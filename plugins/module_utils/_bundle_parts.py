@@ -5,9 +5,13 @@
 """Checks a bundle of the Ansible collection seahub.offline, or its parts, with nothing but Python 3.8 or newer.
 
     python3 bundle.tar.check.py [FILE ...]
+    python3 bundle.tar.check.py --extract-tools FOLDER
 
 Without arguments it checks the bundle beside it. Any part can be checked alone, given as an argument. The exit status
 is 0 if everything is right; otherwise each line says what is missing, swapped, foreign or damaged.
+
+With --extract-tools it puts what the bundle carries for a controller into a folder named tools within another: begin
+there with README.md.
 
 A part is a header of 1024 bytes that says what it is and of how many, its share of the bundle, and a last line with
 the SHA-256 checksum of all that precedes it. The shares, one after the other, are the bundle: an ordinary tar.
@@ -28,6 +32,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 import tarfile
 from typing import Any, Callable, Iterable
@@ -43,6 +48,7 @@ _CHUNK = 1024 * 1024
 _NAME = re.compile(r"(?P<bundle>.+)\.part-(?P<number>\d{3,4})-of-(?P<count>\d{3,4})", re.DOTALL)
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _BLOB = re.compile(r"docker/registry/v2/blobs/(sha256|sha384|sha512)/[0-9a-f]{2}/([0-9a-f]+)/data")
+_TOOL = re.compile(r"tools/([A-Za-z0-9][A-Za-z0-9._+-]{0,199})")
 _BUNDLE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -408,20 +414,55 @@ def _damaged_blobs(path: str) -> list[str]:
     return damaged
 
 
+def extract_tools(path: str, folder: str) -> list[str]:
+    """Put what a bundle carries beside its tree into the folder `tools` of a folder.
+
+    :param path: of the bundle, whole or in parts.
+    :returns: what was written, a line for each file.
+    :raises BundleError: if it carries nothing, or is no bundle.
+    :raises OSError: if it cannot be read, or nothing can be written there.
+    """
+    parts = find(path)
+    raw = PartsFile(parts, examine(parts)) if parts else io.FileIO(path)
+    written = []
+    try:
+        with io.BufferedReader(raw) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            for member in archive:
+                match = _TOOL.fullmatch(member.name)
+                source = archive.extractfile(member) if match and member.isreg() and not member.issparse() else None
+                if match and source:
+                    target = os.path.join(folder, "tools", match[1])
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+                    with open(target, "wb") as out:
+                        shutil.copyfileobj(source, out, _CHUNK)
+                    written.append(f"{target}: written")
+                elif written:
+                    # They stand together, before the blobs: no need to go through gigabytes.
+                    break
+    except tarfile.TarError as error:
+        raise BundleError([f"{path} is no bundle, or it is damaged: {error}"]) from error
+    if not written:
+        raise BundleError([f"{path} carries no tools: pack it with include_tools"])
+    return written
+
+
 def main(arguments: list[str]) -> int:
-    """Check what the arguments name, or the bundle beside this script; return the exit status."""
-    own = os.path.abspath(__file__)
-    paths = arguments or [own[: -len(SCRIPT)]]
+    """Do what the arguments say, with the bundle beside this script if they name none; return the exit status."""
+    own = os.path.abspath(__file__)[: -len(SCRIPT)]
+    extract = arguments[:1] == ["--extract-tools"] and len(arguments) == 2
+    paths = [own] if extract else arguments or [own]
     wrong = False
     for path in paths:
         try:
-            sys.stdout.writelines(f"{line}\n" for line in check(path))
+            lines = extract_tools(path, arguments[1]) if extract else check(path)
+            sys.stdout.writelines(f"{line}\n" for line in lines)
         except BundleError as error:
             wrong = True
             sys.stderr.writelines(f"{problem}\n" for problem in error.problems)
         except OSError as error:
             wrong = True
-            sys.stderr.write(f"{path} cannot be read: {error.strerror}\n")
+            what = f"extracted: {error}" if extract else f"read: {error.strerror}"
+            sys.stderr.write(f"{path} cannot be {what}\n")
     return 1 if wrong else 0
 
 

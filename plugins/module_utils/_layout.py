@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names of files in a tree, as they stand in an archive.
+"""The names of files in a tree and beside it, as they stand in an archive.
 
 https://github.com/distribution/distribution/blob/v2.8.3/registry/storage/paths.go
 """
@@ -19,6 +19,8 @@ from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lo
 from ansible_collections.seahub.offline.plugins.module_utils._tree import LAYOUT
 
 LOCK = _lock.FILE
+TOOLS = "tools"
+"""The folder with what a bundle carries beside its tree."""
 _DIGEST = r"(?P<algorithm>[a-z0-9]+)/(?P<encoded>[0-9a-f]+)"
 _REPOSITORY = re.escape(LAYOUT) + r"/repositories/(?P<repository>[^_][^\0]*?)"
 _KINDS = {
@@ -28,6 +30,8 @@ _KINDS = {
     "tag": _REPOSITORY + r"/_manifests/tags/(?P<tag>[^/]+)/current/link",
     "tag_index": _REPOSITORY + r"/_manifests/tags/(?P<tag>[^/]+)/index/" + _DIGEST + "/link",
 }
+# The names of wheels and of collections: no folder, nothing hidden, nothing that a shell or another system takes amiss.
+_TOOL = re.compile(re.escape(TOOLS) + r"/(?P<name>[A-Za-z0-9][A-Za-z0-9._+-]{0,199})")
 _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _KINDS.items()}
 
 
@@ -35,14 +39,17 @@ _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _KINDS.items()}
 class Item:
     """What a file in a tree is.
 
-    - kind: `lock`, `blob`, `layer`, `manifest`, `tag` (where it points now) or `tag_index` (a manifest it had).
+    - kind: `lock`, `blob`, `layer`, `manifest`, `tag` (where it points now) or `tag_index` (a manifest it had); or
+      `tool`, which lies beside the tree.
     - repository, tag, digest: of what; empty where the kind has none.
+    - name: of a tool.
     """
 
     kind: str
     repository: str = ""
     tag: str = ""
     digest: str = ""
+    name: str = ""
 
 
 def blob(digest: str) -> str:
@@ -71,13 +78,22 @@ def tag_index(repository: str, name: str, digest: str) -> str:
     return f"{LAYOUT}/repositories/{repository}/_manifests/tags/{name}/index/{_path(digest)}/link"
 
 
-def parse(name: str) -> Item | None:
-    """Tell what a file is by its name, or None if a tree has no such file.
+def tool(name: str) -> str:
+    """Return the name of a file that is carried beside the tree."""
+    return f"{TOOLS}/{name}"
 
-    What passes holds a proper digest, repository and tag: no other name can be made of it than one inside a tree.
+
+def parse(name: str) -> Item | None:
+    """Tell what a file is by its name, or None if neither a tree nor what is carried beside it has such a file.
+
+    What passes holds a proper digest, repository, tag or plain file name: no other name can be made of it than one
+    inside a tree or the folder beside it.
     """
     if name == LOCK:
         return Item("lock")
+    match = _TOOL.fullmatch(name)
+    if match is not None:
+        return Item("tool", name=match["name"])
     for kind, pattern in _PATTERNS.items():
         match = pattern.fullmatch(name)
         if match is not None:

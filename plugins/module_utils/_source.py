@@ -26,6 +26,7 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _lock,
     _manifest,
     _tar,
+    _tools,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts import BundleError, PartsFile
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
@@ -39,6 +40,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._inventory import I
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Manifest
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
+from ansible_collections.seahub.offline.plugins.module_utils._tools import Tool
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
 PARTIAL = " partial"
@@ -66,6 +68,7 @@ class Source:
         open_blob: Callable[[str], BinaryIO],
         parts: Sequence[str] = (),
         partial: bool = False,
+        tools: Callable[[], Sequence[Tool]] = tuple,
     ) -> None:
         self.path = path
         self.kind = kind
@@ -75,6 +78,25 @@ class Source:
         self.parts = tuple(parts)
         self.partial = partial
         self._open_blob = open_blob
+        self._tools = tools
+
+    @functools.cached_property
+    def tools(self) -> tuple[Tool, ...]:
+        """What a bundle carries beside its tree. It is read when it is asked for, since its checksums are not known."""
+        return tuple(self._tools())
+
+    def with_tools(self, tools: Sequence[Tool]) -> Source:
+        """Return the same source with other files beside its tree."""
+        return Source(
+            self.path,
+            self.kind,
+            self.lock,
+            self.everything,
+            self._open_blob,
+            self.parts,
+            self.partial,
+            lambda: tools,
+        )
 
     @property
     def identity(self) -> bytes:
@@ -82,7 +104,7 @@ class Source:
 
         It is computed from what was found, not from what the bundle says of itself.
         """
-        index = self.lock.dump() + self.inventory.fingerprint().encode()
+        index = self.lock.dump() + (self.inventory.fingerprint() + _tools.fingerprint(self.tools)).encode()
         return _digest.hash_bytes(index).encode()
 
     @property
@@ -101,7 +123,9 @@ class Source:
 
     def with_lock(self, lock: Lock) -> Source:
         """Return the same source, as far as the references of another lock need it."""
-        return Source(self.path, self.kind, lock, self.inventory, self._open_blob, self.parts, self.partial)
+        return Source(
+            self.path, self.kind, lock, self.inventory, self._open_blob, self.parts, self.partial, self._tools
+        )
 
     def manifest(self, digest: str) -> Manifest:
         """Read a manifest.
@@ -202,7 +226,7 @@ def _open_bundle(path: str, open_: Callable[[], io.RawIOBase], parts: Sequence[s
         index = _Index(path, open_)
     except TreeError as error:
         raise _tar.InvalidArchive(f"{path} is no bundle: {error}") from error
-    return Source(path, "bundle", index.lock, index.inventory, index.open_blob, parts, index.partial)
+    return Source(path, "bundle", index.lock, index.inventory, index.open_blob, parts, index.partial, index.tools)
 
 
 class _Index:
@@ -212,6 +236,7 @@ class _Index:
         self._path = path
         self._open = open_
         self._positions: dict[str, int] = {}
+        self._tools: list[tuple[str, int, int]] = []
         blobs: dict[str, int] = {}
         links: dict[str, set[Link]] = {"layer": set(), "manifest": set()}
         tags: dict[TagName, str] = {}
@@ -234,6 +259,8 @@ class _Index:
                     self._positions[item.digest] = member.position
                 elif item.kind == "tag":
                     tags[item.repository, item.tag] = _archive.read_tag(member)
+                elif item.kind == "tool":
+                    self._tools.append((item.name, member.size, member.position))
                 elif item.kind in links:
                     links[item.kind].add((item.repository, item.digest))
         self.partial = reader.comment.endswith(PARTIAL)
@@ -247,6 +274,14 @@ class _Index:
     def open_blob(self, digest: str) -> BinaryIO:
         if digest not in self._positions:
             raise NotInTree(f"the blob {digest} is not in the bundle {self._path}")
+        return self._open_at(self._positions[digest])
+
+    def tools(self) -> list[Tool]:
+        return [
+            _tools.read(name, size, functools.partial(self._open_at, position)) for name, size, position in self._tools
+        ]
+
+    def _open_at(self, position: int) -> BinaryIO:
         file = self._open()
-        file.seek(self._positions[digest])
+        file.seek(position)
         return cast(BinaryIO, file)
