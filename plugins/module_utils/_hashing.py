@@ -14,9 +14,13 @@ import queue
 import threading
 from typing import BinaryIO
 
+from ansible_collections.seahub.offline.plugins.module_utils import _disk
+
 
 class Hashing:
     """Hashes what it writes, in a thread beside: what waits for the disk does not wait for the processor as well.
+
+    The disk begins before the end, too, so that there is little left to wait for when the file is to be on it.
 
     Used as a context manager; `hexdigest` and `append` are for after its end.
     """
@@ -24,6 +28,7 @@ class Hashing:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._hash = hashlib.sha256()
+        self._written = 0
         # A few pieces ahead, no more: the memory is the same whatever the size of the tree.
         self._queue: queue.Queue[bytes] = queue.Queue(maxsize=4)
         self._thread = threading.Thread(target=self._run, name="hash")
@@ -40,7 +45,10 @@ class Hashing:
         """Write bytes, and have them hashed."""
         if data:
             self._queue.put(data)
-        return self._file.write(data)
+        count = self._file.write(data)
+        _disk.begin_with_portion(self._file.fileno(), self._written, len(data))
+        self._written += len(data)
+        return count
 
     def append(self, data: bytes) -> None:
         """Write bytes after the end of the thread."""

@@ -44,8 +44,6 @@ _NEW = "new"
 # The registry often runs as another user than the one who saved: whatever the umask, it can read.
 _DIRECTORY_MODE = 0o755
 _FILE_MODE = 0o644
-# Bytes of a blob after which the disk is told to begin with them.
-_PORTION = 32 * 1024 * 1024
 
 
 class Tree:
@@ -367,8 +365,7 @@ class BlobWriter:
         while view:
             view = view[file.write(view) :]
         self._hash.update(data)
-        if self.offset // _PORTION != (self.offset + len(data)) // _PORTION:
-            _disk.begin_writing(file.fileno())
+        _disk.begin_with_portion(file.fileno(), self.offset, len(data))
         self.offset += len(data)
 
     def restart(self) -> None:

@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
+from pathlib import Path
 
 from ansible_collections.seahub.offline.plugins.module_utils._hashing import Hashing
 
 
-def test_what_is_written_is_hashed() -> None:
-    out = io.BytesIO()
-    with Hashing(out) as hashing:
-        for number in range(100):
-            hashing.write(b"x" * number)
-    assert hashing.hexdigest() == hashlib.sha256(out.getvalue()).hexdigest()
-    hashing.append(b"end")
-    assert out.getvalue().endswith(b"xend")
-    assert hashing.hexdigest() == hashlib.sha256(out.getvalue()).hexdigest()
+def test_what_is_written_is_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with path.open("wb", buffering=0) as out:
+        with Hashing(out) as hashing:
+            for number in range(100):
+                hashing.write(b"x" * number)
+        assert hashing.hexdigest() == hashlib.sha256(path.read_bytes()).hexdigest()
+        hashing.append(b"end")
+    assert path.read_bytes().endswith(b"xend")
+    assert hashing.hexdigest() == hashlib.sha256(path.read_bytes()).hexdigest()
