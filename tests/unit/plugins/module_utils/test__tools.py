@@ -24,7 +24,7 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _tools,
     _unpack,
 )
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packed
+from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packed, Packing
 from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 from ansible_collections.seahub.offline.plugins.module_utils._tools import Tool
@@ -49,7 +49,7 @@ def dest(tmp_path: Path) -> Path:
 
 def pack(tree: Tree, dest: Path, tools: Sequence[Tool] = TOOLS, part_size: int | None = None) -> Packed:
     source = open_source(tree.root).with_tools(tools)
-    return _bundle.pack(source, str(dest), _progress.ignore, part_size=part_size)
+    return _bundle.pack(source, str(dest), _progress.ignore, packing=Packing(part_size))
 
 
 def content(tools: Sequence[Tool]) -> dict[str, bytes]:
