@@ -18,8 +18,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.seahub.offline.plugins.module_utils import _sync
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils import _signature, _sync
+from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned, SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
 from ansible_collections.seahub.offline.plugins.module_utils._sync import Plan, Target
@@ -64,12 +64,17 @@ class ActionModule(ActionBase):
         """Bring the tree to the host."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(
-            {"source": {"type": "str", "required": True}, "dest": {"type": "path", "required": True}}
+            {
+                "source": {"type": "str", "required": True},
+                "dest": {"type": "path", "required": True},
+                "allowed_signers": {"type": "str"},
+            }
         )
         self._task_vars = task_vars or {}
         self._facts: dict[str, Any] = {}
         self._dest = self._remote_expand_user(arguments["dest"])
-        self._source = self._loader.path_dwim(os.path.expandvars(arguments["source"]))
+        self._source = self._local(arguments["source"])
+        self._allowed_signers = self._local(arguments["allowed_signers"]) if arguments["allowed_signers"] else None
         with interruptible():
             try:
                 result.update(self._synchronise())
@@ -81,16 +86,32 @@ class ActionModule(ActionBase):
                 self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
+    def _local(self, path: str) -> str:
+        local: str = self._loader.path_dwim(os.path.expandvars(path))
+        return local
+
     def _synchronise(self) -> dict[str, Any]:
         source = open_source(self._source)
-        source.require_complete()
+        signed = self._verify_signature(source)
+        if not source.partial:
+            source.require_complete()
         if self._connection._shell.tmpdir is None:
             self._make_tmp_path()
         target = _sync.load_target(self._on_host("describe", _staging=self._connection._shell.tmpdir))
+        source = source.with_lock(_sync.united(source.lock.references, target.lock))
         plan = _sync.compare(source, target)
+        if plan.changed:
+            _sync.require_fit(source, target.inventory)
         if plan.changed and not self._task.check_mode:
             self._send(source, target, plan)
-        return self._result(plan)
+        return {**self._result(plan), **signed}
+
+    def _verify_signature(self, source: Source) -> dict[str, str]:
+        if self._allowed_signers is None:
+            return {}
+        if source.kind != "bundle":
+            raise NotSigned(f"{source.path} is no bundle, and only bundles are signed: pack it, and give the bundle")
+        return {"signed_by": _signature.verify(source.identity, source.signature_path, self._allowed_signers)}
 
     def _send(self, source: Source, target: Target, plan: Plan) -> None:
         _sync.require_room(plan, target, LARGEST_PORTION)

@@ -11,12 +11,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterable, Iterator
 
 from ansible_collections.seahub.offline.plugins.module_utils import _archive, _inventory, _lock
-from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
+from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    DigestMismatch,
+    InvalidManifest,
+    InvalidPlatform,
+    TreeError,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, TagName
-from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
+from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
+from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source
 from ansible_collections.seahub.offline.plugins.module_utils._tar import Range
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
@@ -25,6 +31,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 _INODES = {"blob": 3, "link": 2, "tag": 6}
 _HEADERS = 4096
 _PORTION_OVERHEAD = 1024 * 1024
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -139,6 +146,29 @@ class Plan:
         return bool(self.blobs or self.links != Inventory() or self.lock)
 
 
+def require_fit(source: Source, present: Inventory) -> None:
+    """Make sure that a tree will be whole with a source in it, by names and the small files alone.
+
+    :param present: what the tree holds. Only a source that says that it is not all may count on it.
+    :raises TreeError: naming what would be missing.
+    """
+    _require_complete(source, present)
+    _require_closed(source, present if source.partial else Inventory())
+
+
+def united(entries: Iterable[Entry], present: Lock) -> Lock:
+    """Return a lock of the entries; one that the tree has with the same digest, for other platforms perhaps, is joined
+    with what the tree has of it.
+
+    :param present: the lock of the tree into which they come.
+    """
+    joined = []
+    for entry in entries:
+        there = present.find(*entry.key)
+        joined.append(there.joined(entry) if there is not None and there.digest == entry.digest else entry)
+    return _lock.Lock().with_entries(joined)
+
+
 def compare(source: Source, target: Target) -> Plan:
     """Compare what there is with what a target holds already."""
     wanted, present = source.inventory, target.inventory
@@ -230,3 +260,50 @@ def _rest(digest: str, size: int, present: int) -> Piece:
     # partial is longer than the blob, it is something else and comes anew.
     offset = present if present <= size else 0
     return Piece(digest, size, offset, size - offset)
+
+
+def _require_closed(source: Source, present: Inventory) -> None:
+    """Make sure that the lock does not leave out what a manifest needs: its tag would be seen incomplete."""
+    gaps: list[str] = []
+    for repository, digest in sorted(source.inventory.manifests):
+        if digest not in source.inventory.blobs and digest in present.blobs:
+            continue
+        try:
+            manifest = source.manifest(digest)
+        except (InvalidManifest, InvalidPlatform, DigestMismatch) as error:
+            gaps.append(f"{repository}@{digest}: {error}")
+            continue
+        gaps.extend(
+            f"{repository}@{digest} needs the blob {blob.digest} of {blob.size} bytes"
+            for blob in manifest.blobs
+            if not (_has(source.inventory, repository, blob) or _has(present, repository, blob))
+        )
+    if gaps:
+        raise TreeError(
+            f"the {source.kind} {source.path} is damaged or was not written by bundle_pack, nothing was written;"
+            f" pack or copy it again: {'; '.join(gaps[:_SHOWN])}"
+        )
+
+
+def _has(inventory: Inventory, repository: str, blob: Descriptor) -> bool:
+    found = inventory.blobs.get(blob.digest)
+    return (found == blob.size and (repository, blob.digest) in inventory.layers) or (found is None and blob.is_foreign)
+
+
+def _require_complete(source: Source, present: Inventory) -> None:
+    if not source.partial:
+        source.require_complete()
+        return
+    inventory = source.inventory
+    union = Inventory(
+        blobs={**present.blobs, **inventory.blobs},
+        layers=present.layers | inventory.layers,
+        manifests=present.manifests | inventory.manifests,
+        tags=inventory.tags,
+    )
+    gaps = _inventory.gaps(union, source.lock)
+    if gaps:
+        raise TreeError(
+            f"{source.path} was packed from a tree that was not complete, and this tree does not have the rest either,"
+            f" nothing was written: {'; '.join(gaps[:_SHOWN])}"
+        )

@@ -15,19 +15,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Iterable, Iterator, Mapping
+from typing import Iterator, Mapping
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _inventory, _lock, _sync
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _sync
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
-    InvalidManifest,
-    InvalidPlatform,
     NameCollision,
     TreeError,
 )
-from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, TagName
-from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
-from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
+from ansible_collections.seahub.offline.plugins.module_utils._inventory import TagName
+from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source
 from ansible_collections.seahub.offline.plugins.module_utils._sync import Piece, Plan, Target
@@ -79,8 +76,7 @@ def unpack(source: Source, tree: Tree, conflict: str, progress: Callback, dry_ru
 
 def _plan(source: Source, tree: Tree, conflict: str) -> Unpacked:
     target = _sync.describe(tree, _existing(tree.root))
-    _require_complete(source, target.inventory)
-    _require_closed(source, target.inventory if source.partial else Inventory())
+    _sync.require_fit(source, target.inventory)
     differing = {
         name: target.inventory.tags[name]
         for name, digest in source.inventory.tags.items()
@@ -89,7 +85,7 @@ def _plan(source: Source, tree: Tree, conflict: str) -> Unpacked:
     if differing and conflict == ERROR:
         raise NameCollision(_collision(source, tree, differing))
     wanted = [entry for entry in source.lock.references if conflict != KEEP or not differing.keys() & _tags(entry)]
-    plan = _sync.compare(source.with_lock(_united(wanted, target.lock)), target)
+    plan = _sync.compare(source.with_lock(_sync.united(wanted, target.lock)), target)
     _require_room(plan, target)
     return Unpacked(plan, differing if conflict == KEEP else {})
 
@@ -116,67 +112,9 @@ def _tags(entry: Entry) -> set[tuple[str, str | None]]:
     return {(name, entry.tag) for name in (entry.name, *entry.aliases)}
 
 
-def _united(entries: Iterable[Entry], present: Lock) -> Lock:
-    """Return a lock of the entries; one that the tree has with the same digest, for other platforms perhaps, is joined
-    with what the tree has of it.
-    """
-    joined = []
-    for entry in entries:
-        there = present.find(*entry.key)
-        joined.append(there.joined(entry) if there is not None and there.digest == entry.digest else entry)
-    return _lock.Lock().with_entries(joined)
-
-
 def _require_room(plan: Plan, target: Target) -> None:
     if plan.changed:
         _sync.require_room(plan, target, portion=0)
-
-
-def _require_closed(source: Source, present: Inventory) -> None:
-    """Make sure that the lock does not leave out what a manifest needs: its tag would be seen incomplete."""
-    gaps: list[str] = []
-    for repository, digest in sorted(source.inventory.manifests):
-        if digest not in source.inventory.blobs and digest in present.blobs:
-            continue
-        try:
-            manifest = source.manifest(digest)
-        except (InvalidManifest, InvalidPlatform, DigestMismatch) as error:
-            gaps.append(f"{repository}@{digest}: {error}")
-            continue
-        gaps.extend(
-            f"{repository}@{digest} needs the blob {blob.digest} of {blob.size} bytes"
-            for blob in manifest.blobs
-            if not (_has(source.inventory, repository, blob) or _has(present, repository, blob))
-        )
-    if gaps:
-        raise TreeError(
-            f"the {source.kind} {source.path} is damaged or was not written by bundle_pack, nothing was written;"
-            f" pack or copy it again: {'; '.join(gaps[:_SHOWN])}"
-        )
-
-
-def _has(inventory: Inventory, repository: str, blob: Descriptor) -> bool:
-    found = inventory.blobs.get(blob.digest)
-    return (found == blob.size and (repository, blob.digest) in inventory.layers) or (found is None and blob.is_foreign)
-
-
-def _require_complete(source: Source, present: Inventory) -> None:
-    if not source.partial:
-        source.require_complete()
-        return
-    inventory = source.inventory
-    union = Inventory(
-        blobs={**present.blobs, **inventory.blobs},
-        layers=present.layers | inventory.layers,
-        manifests=present.manifests | inventory.manifests,
-        tags=inventory.tags,
-    )
-    gaps = _inventory.gaps(union, source.lock)
-    if gaps:
-        raise TreeError(
-            f"{source.path} was packed from a tree that was not complete, and this tree does not have the rest either,"
-            f" nothing was written: {'; '.join(gaps[:_SHOWN])}"
-        )
 
 
 def _write(source: Source, tree: Tree, plan: Plan, progress: Callback) -> None:

@@ -30,6 +30,14 @@ options:
     description: The folder of the tree on the target host. It is made if it does not exist.
     type: path
     required: true
+  allowed_signers:
+    description:
+      - The file on the controller that says who may sign, as C(ssh-keygen) describes it (ALLOWED SIGNERS). A relative
+        path begins at the playbook's folder.
+      - A source that is no bundle, or a bundle that none of them has signed, is refused before anything is sent. The
+        signature lies beside the bundle, in a file with C(.sig) at the end of its name.
+      - Without it, no signature is looked at.
+    type: path
   _step:
     description: What to do on the target host. Set by the action plugin; a task cannot set it.
     type: str
@@ -73,6 +81,12 @@ EXAMPLES = r"""
   seahub.offline.tree_sync:
     source: /media/usb/bundle.tar
     dest: /var/lib/seahub/tree
+
+- name: Only a bundle that the build host has signed
+  seahub.offline.tree_sync:
+    source: /media/usb/bundle.tar
+    dest: /var/lib/seahub/tree
+    allowed_signers: allowed_signers
 """
 
 RETURN = r"""
@@ -109,6 +123,11 @@ msg:
   returned: when something would be changed in check mode
   type: str
   sample: would send 12 blobs (2.3 MiB) and set 2 tags
+signed_by:
+  description: Who has signed the bundle, as O(allowed_signers) calls them.
+  returned: when O(allowed_signers) is given
+  type: str
+  sample: build@example.com
 moved_tags:
   description: Those tags that pointed elsewhere on the host before, with the digest they had.
   returned: success
@@ -150,6 +169,7 @@ def main() -> None:
         argument_spec={
             "source": {"type": "path", "required": True},
             "dest": {"type": "path", "required": True},
+            "allowed_signers": {"type": "path"},
             "_step": {"type": "str", "choices": list(STEPS)},
             "_staging": {"type": "path"},
             "_portion": {"type": "path"},

@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.seahub.offline.plugins.action.tree_sync import LARGEST_PORTION, SMALLEST_PORTION, Pace
+from ansible_collections.seahub.offline.plugins.module_utils import _bundle
+from ansible_collections.seahub.offline.plugins.module_utils._progress import ignore
+from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from tests.unit import playbook
+from tests.unit.ssh_keys import allow, make_key
 from tests.unit.trees import files, layer_bytes, make_tree
 
 # Larger than the first portion: it is sent in parts.
@@ -49,6 +53,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     interrupted = Tree(str(folder / "from-bundle"))
     with interrupted.blob_writer(blob_of(tree, len(LARGE)), len(LARGE)) as writer:
         writer.write(LARGE[:SENT])
+    key = make_key(folder / "key")
+    allow(folder / "allowed_signers", build=key)
+    _bundle.pack(open_source(tree.root), str(folder / "signed.tar"), ignore, sign_key=str(key))
     # A relative source begins at the playbook's folder.
     shutil.copy(Path(__file__).with_name("tree_sync.yml"), folder)
     process = playbook.run(folder / "home", folder / "tree_sync.yml", folder=folder)
@@ -106,6 +113,11 @@ def test_a_bundle_arrives_like_its_tree_and_only_the_rest_of_a_blob_is_sent(outc
     assert files(outcome.folder / "from-bundle") == files(outcome.folder / "tree")
 
 
+def test_a_signed_bundle_is_taken(outcome: Outcome) -> None:
+    assert outcome.results["signed"]["signed_by"] == "build"
+    assert "signed_by" not in outcome.results["bundle"]
+
+
 def test_a_bundle_tells_what_it_holds(outcome: Outcome) -> None:
     info = outcome.results["info"]
     assert not info["changed"]
@@ -119,6 +131,8 @@ def test_a_bundle_tells_what_it_holds(outcome: Outcome) -> None:
         ("nothing", "neither a tree nor a bundle at {folder}/nothing"),
         ("damaged", "{folder}/damaged -> {folder}/never: the bytes that arrived for {blob} have the digest"),
         ("occupied", "{folder}/bundle.tar is no folder"),
+        ("unsigned", "there is no {folder}/bundle.tar.sig"),
+        ("unsignable", "{folder}/tree is no bundle, and only bundles are signed"),
     ],
 )
 def test_errors_say_what_and_where(outcome: Outcome, name: str, message: str) -> None:

@@ -103,6 +103,27 @@ def test_a_host_with_other_things_keeps_them(source: Source, tmp_path: Path) -> 
     assert not _sync.compare(source, describe(tree, tmp_path)).changed
 
 
+def test_what_the_host_has_of_other_platforms_stays_in_its_lock(source: Source, tree: Tree, tmp_path: Path) -> None:
+    send(source, tree, _sync.compare(source, describe(tree, tmp_path)), 1 << 30)
+    both = [dataclasses.replace(entry, platforms=("linux/arm64",)) for entry in source.lock.references]
+    _lock.write(tree, _lock.Lock(tuple(both)))
+    target = describe(tree, tmp_path)
+    united = source.with_lock(_sync.united(source.lock.references, target.lock))
+    send(united, tree, _sync.compare(united, target), 1 << 30)
+    assert [entry.platforms for entry in _lock.read(tree).references] == [("linux/arm64", "linux/amd64")] * 2
+
+
+def test_a_part_of_a_tree_goes_where_the_rest_is(source: Source, tmp_path: Path) -> None:
+    rest = Inventory(blobs=source.inventory.blobs, layers=source.inventory.layers, manifests=source.inventory.manifests)
+    part = Source(source.path, "bundle", source.lock, Inventory(tags=source.inventory.tags), source.open_blob)
+    with pytest.raises(TreeError, match="is not complete"):
+        _sync.require_fit(part, rest)
+    part.partial = True
+    _sync.require_fit(part, rest)
+    with pytest.raises(TreeError, match=r"does not have the rest either, nothing was written: .* needs the blob"):
+        _sync.require_fit(part, Inventory())
+
+
 def test_a_damaged_blob_is_sent_again(source: Source, tree: Tree, tmp_path: Path) -> None:
     send(source, tree, _sync.compare(source, describe(tree, tmp_path)), 1 << 30)
     digest = min(source.inventory.blobs)
