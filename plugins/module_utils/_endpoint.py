@@ -27,7 +27,7 @@ import time
 import traceback
 import urllib.parse
 from types import TracebackType
-from typing import Any, ContextManager, Iterator, Mapping, Protocol, Union
+from typing import Any, ContextManager, Iterator, Mapping, NamedTuple, Protocol, Union
 
 from ansible_collections.seahub.offline.plugins.module_utils import _transport
 from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
@@ -112,6 +112,18 @@ class Pieces(Protocol):
 Body = Union[bytes, Pieces]
 
 
+class _Need(NamedTuple):
+    """What a request needs to be let in to: a repository, and perhaps another one that is read beside."""
+
+    repository: str
+    beside: str
+
+    def scopes(self, actions: str) -> list[str]:
+        """Return it as a token service is told."""
+        beside = [f"repository:{self.beside}:pull"] if self.beside else []
+        return [f"repository:{self.repository}:{actions}", *beside]
+
+
 class Answer:
     """What a registry answers: status, headers, and a body that is read as it arrives. Used as a context manager."""
 
@@ -193,10 +205,10 @@ class Endpoint:
         )
         self._unreachable_at = float("-inf")
         self._fixed = ""
-        self._tokens: dict[str, tuple[str, float]] = {}
+        self._tokens: dict[_Need, tuple[str, float]] = {}
         self._bearer: Mapping[str, str] | None = None
         self._lock = threading.Lock()
-        self._turns: dict[str, threading.Lock] = {}
+        self._turns: dict[_Need, threading.Lock] = {}
 
     def request(
         self, method: str, repository: str, resource: str, headers: Mapping[str, str] | None = None
@@ -211,17 +223,24 @@ class Endpoint:
         return self._ask(method, f"{self.access.base}/{repository}/{resource}", repository, headers or {})
 
     def send(
-        self, method: str, repository: str, resource: str, headers: Mapping[str, str], body: Body = b""
+        self,
+        method: str,
+        repository: str,
+        resource: str,
+        headers: Mapping[str, str],
+        body: Body = b"",
+        beside: str = "",
     ) -> ContextManager[Answer]:
         """Send something to a repository.
 
         :param resource: what follows the repository in the URL, or an address that the registry itself has given.
+        :param beside: another repository that is read for this.
         :param body: bytes, or something that gives them piece by piece, as often as it is asked, and has a length.
         :returns: and raises what `request` does.
         """
         repository = self.access.prefix + repository
         url = self._target(f"{self.access.base}/{repository}/", resource)
-        return self._ask(method, url, repository, headers, body)
+        return self._ask(method, url, repository, headers, body, self.access.prefix + beside if beside else "")
 
     def get(self, url: str) -> ContextManager[Answer]:
         """Ask for a document of the same host that is not part of a registry, such as the index of charts.
@@ -241,15 +260,22 @@ class Endpoint:
 
     @contextlib.contextmanager
     def _ask(
-        self, method: str, url: str, repository: str, headers: Mapping[str, str], body: Body | None = None
+        self,
+        method: str,
+        url: str,
+        repository: str,
+        headers: Mapping[str, str],
+        body: Body | None = None,
+        beside: str = "",
     ) -> Iterator[Answer]:
+        need = _Need(repository, beside)
         with self._throttle.enter() as place, contextlib.ExitStack() as answers:
-            authorization = self._authorization(repository)
+            authorization = self._authorization(need)
             answer = answers.enter_context(self._follow(method, url, headers, authorization, place, body))
             for _attempt in range(_CHALLENGES):
                 if answer.status != 401 or not self._is_own(answer.url):
                     break
-                wanted = self._answer(answer.headers.get("WWW-Authenticate", ""), repository, authorization)
+                wanted = self._answer(answer.headers.get("WWW-Authenticate", ""), need, authorization)
                 if wanted == authorization:
                     break
                 answer.close()
@@ -305,7 +331,7 @@ class Endpoint:
         url: str,
         headers: Mapping[str, str],
         place: Place | None = None,
-        body: Body | Mapping[str, str] | None = None,
+        body: Body | Mapping[str, str | list[str]] | None = None,
     ) -> Answer:
         try:
             response = self._session.request(
@@ -336,17 +362,17 @@ class Endpoint:
 
     # Authentication
 
-    def _authorization(self, repository: str) -> str:
-        """Return the header value for a repository, as far as the registry has said what it wants."""
+    def _authorization(self, need: _Need) -> str:
+        """Return the header value for a request, as far as the registry has said what it wants."""
         with self._lock:
-            value, expires = self._tokens.get(repository, ("", 0.0))
+            value, expires = self._tokens.get(need, ("", 0.0))
             bearer = self._bearer
         if time.monotonic() < expires:
             return value
         # A registry that wanted a token for one repository wants one for each: asking first saves a refusal.
-        return self._fixed or (self._token(bearer, repository, value) if bearer else "")
+        return self._fixed or (self._token(bearer, need, value) if bearer else "")
 
-    def _answer(self, header: str, repository: str, refused: str) -> str:
+    def _answer(self, header: str, need: _Need, refused: str) -> str:
         """Answer a challenge; return the value for the `Authorization` header.
 
         :param refused: the value that the registry did not accept, if one was sent.
@@ -358,45 +384,45 @@ class Endpoint:
             return self._fixed
         if "bearer" in challenges:
             self._bearer = challenges["bearer"]
-            return self._token(challenges["bearer"], repository, refused)
+            return self._token(challenges["bearer"], need, refused)
         if "basic" in challenges:
             if credentials is None or not credentials.username:
                 raise AccessDenied(
-                    f"{self.access.host} wants a user name and a password for {repository}: "
+                    f"{self.access.host} wants a user name and a password for {need.repository}: "
                     f"log in with 'docker login {self.access.host}' or give them in the option 'registries'"
                 )
             self._fixed = _basic(credentials)
             return self._fixed
         raise AccessDenied(
-            f"{self.access.host} denies access to {repository} and does not say how to get it ({shorten(header)})"
+            f"{self.access.host} denies access to {need.repository} and does not say how to get it ({shorten(header)})"
         )
 
-    def _token(self, challenge: Mapping[str, str], repository: str, refused: str) -> str:
-        """Return a token for a repository, which one thread gets for all that want it at that moment."""
+    def _token(self, challenge: Mapping[str, str], need: _Need, refused: str) -> str:
+        """Return a token for what a request needs, which one thread gets for all that want it at that moment."""
         with self._lock:
-            turn = self._turns.setdefault(repository, threading.Lock())
+            turn = self._turns.setdefault(need, threading.Lock())
         with turn:
             with self._lock:
-                value, expires = self._tokens.get(repository, ("", 0.0))
+                value, expires = self._tokens.get(need, ("", 0.0))
             if value in ("", refused) or time.monotonic() >= expires:
-                token, seconds = self._fetch_token(challenge, repository)
+                token, seconds = self._fetch_token(challenge, need)
                 value = f"Bearer {token}"
                 with self._lock:
-                    self._tokens[repository] = (value, time.monotonic() + seconds * _TOKEN_SHARE)
+                    self._tokens[need] = (value, time.monotonic() + seconds * _TOKEN_SHARE)
             return value
 
-    def _fetch_token(self, challenge: Mapping[str, str], repository: str) -> tuple[str, float]:
+    def _fetch_token(self, challenge: Mapping[str, str], need: _Need) -> tuple[str, float]:
         realm = challenge.get("realm", "")
         scheme = urllib.parse.urlsplit(realm).scheme
         if scheme not in ("http", "https") or (scheme == "http" and not self.access.plain_http):
             raise RegistryError(f"{self.access.host} names no usable token service: {shorten(realm)}")
-        query = {"scope": f"repository:{repository}:{self._actions}"}
+        query: dict[str, str | list[str]] = {"scope": need.scopes(self._actions)}
         if challenge.get("service"):
             query["service"] = challenge["service"]
         with self._request_token(realm, query) as answer:
             if answer.status in (400, 401, 403):
                 raise AccessDenied(
-                    f"{_shown(realm)} refuses the credentials for {self.access.host}/{repository} "
+                    f"{_shown(realm)} refuses the credentials for {self.access.host}/{need.repository} "
                     f"({answer.status}): check the user name and the password or token"
                 )
             if answer.status >= 400:
@@ -406,9 +432,11 @@ class Endpoint:
                 token = found.get("token") or found["access_token"]
                 return str(token), float(found.get("expires_in") or _TOKEN_SECONDS)
             except (ValueError, KeyError, AttributeError, TypeError) as error:
-                raise RegistryError(f"{_shown(realm)} gave no token for {self.access.host}/{repository}") from error
+                raise RegistryError(
+                    f"{_shown(realm)} gave no token for {self.access.host}/{need.repository}"
+                ) from error
 
-    def _request_token(self, realm: str, query: dict[str, str]) -> Answer:
+    def _request_token(self, realm: str, query: dict[str, str | list[str]]) -> Answer:
         credentials = self.access.credentials
         if credentials is not None and credentials.identity_token:
             form = {
@@ -416,10 +444,11 @@ class Endpoint:
                 "refresh_token": credentials.identity_token,
                 "client_id": "seahub.offline",
             }
-            return self._send("POST", realm, {}, body={**query, **form})
+            # https://distribution.github.io/distribution/spec/auth/oauth/: here they are one value.
+            return self._send("POST", realm, {}, body={**query, "scope": " ".join(query["scope"]), **form})
         headers = {"Authorization": _basic(credentials)} if credentials is not None and credentials.username else {}
         separator = "&" if "?" in realm else "?"
-        return self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query)}", headers)
+        return self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query, doseq=True)}", headers)
 
 
 def _tls_error(access: Access, url: str, error: Exception) -> RegistryError:
@@ -444,6 +473,12 @@ def _refusal(method: str, answer: Answer, own: bool) -> RegistryError:
 
     :param own: whether the registry itself gave it, not a host that it redirects to.
     """
+    error = _error_of(method, answer, own)
+    error.status = answer.status
+    return error
+
+
+def _error_of(method: str, answer: Answer, own: bool) -> RegistryError:
     codes, said = _diagnosis(answer)
     what = f"{method} {_shown(answer.url)}: {answer.status} {said}".rstrip()
     if answer.status in _TEMPORARY or "TOOMANYREQUESTS" in codes:

@@ -95,7 +95,12 @@ class TreeBusy(TreeError):
 
 
 class RegistryError(SeahubError):
-    """A registry that does not give what was asked of it."""
+    """A registry that does not give what was asked of it.
+
+    `status` is that of its answer in HTTP, 0 if there was none.
+    """
+
+    status: int = 0
 
 
 class NotFound(RegistryError):

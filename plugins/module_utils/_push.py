@@ -21,7 +21,7 @@ import dataclasses
 import json
 import threading
 import urllib.parse
-from typing import Callable, Iterator, Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _digest,
@@ -30,7 +30,7 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _progress,
     _reference,
 )
-from ansible_collections.seahub.offline.plugins.module_utils._endpoint import Answer, Endpoint
+from ansible_collections.seahub.offline.plugins.module_utils._endpoint import Endpoint
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     AccessDenied,
     DigestMismatch,
@@ -45,10 +45,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Manifest
 from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source
-
-_OCTETS = {"Content-Type": "application/octet-stream"}
-CHUNK = 64 * 1024 * 1024
-"""Bytes sent in one request: proxies before registries limit it."""
+from ansible_collections.seahub.offline.plugins.module_utils._upload import Blob, Memory, Uploader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,10 +147,12 @@ class Pusher:
         retry: RetryPolicy,
         parallel: int,
         report: _progress.Callback = _progress.ignore,
+        memory: Memory | None = None,
     ) -> None:
         """Take note of what is pushed where.
 
         :param destination: returns the endpoint for a repository.
+        :param memory: of uploads that an earlier run has begun, so that this one goes on with them.
         """
         self._source = source
         self._destination = destination
@@ -164,6 +163,7 @@ class Pusher:
         self._homes: dict[str, str] = {}
         self._failed: dict[tuple[str, str], SeahubError] = {}
         self._sent = self._mounted = self._done = 0
+        self._uploader = Uploader(retry, memory or Memory(None), self._count)
 
     def preview(self, pushes: Sequence[Push]) -> Report:
         """Find out what the registry lacks; nothing is changed."""
@@ -229,12 +229,12 @@ class Pusher:
 
     def _send_blob(self, repository: _Repository, digest: str, size: int) -> None:
         home = self._homes.get(digest)
-        if home is not None and self._retry.run(lambda: repository.mount(digest, home)):
+        mounted, location = repository.mount(digest, home) if home is not None else (False, "")
+        if mounted:
             with self._lock:
                 self._mounted += 1
-            return
-        blob = _Blob(self._source, digest, size)
-        self._retry.run(lambda: repository.upload(blob, self._count))
+        else:
+            repository.upload(self._uploader, Blob(self._source, digest, size), location)
 
     def _bring_manifests(self, push: Push) -> Pushed:
         for digest in push.entry.blobs:
@@ -298,43 +298,11 @@ class Pusher:
     def _repository(self, path: str) -> _Repository:
         return _Repository(self._destination(path), path)
 
-    def _count(self, sent: int) -> None:
+    def _count(self, sent: int, gained: int) -> None:
         with self._lock:
             self._sent += sent
-            self._report(_progress.Progress("pushing", self._sent, self._total, label="blobs"))
-
-
-class _Blob:
-    """A blob of a tree or a bundle, of which parts are sent."""
-
-    def __init__(self, source: Source, digest: str, size: int) -> None:
-        self._source = source
-        self.digest = digest
-        self.size = size
-
-    def part(self, offset: int, length: int) -> _Part | bytes:
-        """Return bytes of it as the body of a request."""
-        # Without any bytes, a body of unknown length would be announced.
-        return _Part(self._source, self.digest, offset, length) if length else b""
-
-
-class _Part:
-    def __init__(self, source: Source, digest: str, offset: int, length: int) -> None:
-        self._open = lambda: source.open_blob(digest, offset)
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[bytes]:
-        rest = self._length
-        with self._open() as file:
-            while rest:
-                data = file.read(min(_digest.CHUNK, rest))
-                if not data:
-                    raise OSError("the blob is shorter than it should be")
-                rest -= len(data)
-                yield data
+            self._done += gained
+            self._report(_progress.Progress("pushing", self._done, self._total, label="blobs"))
 
 
 class _Repository:
@@ -365,54 +333,29 @@ class _Repository:
         except NotFound:
             return False
 
-    def mount(self, digest: str, home: str) -> bool:
-        """Take over a blob from another repository; tell whether the registry did so."""
+    def mount(self, digest: str, home: str) -> tuple[bool, str]:
+        """Take over a blob from another repository.
+
+        :returns: whether the registry did so; if not, where it wants the blob sent, if it says that.
+        """
         query = urllib.parse.urlencode({"mount": digest, "from": home})
         try:
-            with self._endpoint.send("POST", self._path, f"blobs/uploads/?{query}", {}) as answer:
-                if answer.status == 201:
-                    return True
+            with self._endpoint.send("POST", self._path, f"blobs/uploads/?{query}", {}, beside=home) as answer:
                 location = answer.headers.get("Location", "")
-            if location:
-                # It has begun an upload instead, which another request than this one would not know of.
-                with self._endpoint.send("DELETE", self._path, location, {}):
-                    pass
-        except Unavailable:
-            raise
+                return answer.status == 201, urllib.parse.urljoin(answer.url, location) if location else ""
         except RegistryError:
-            # Where the token is for this repository alone, the other one may not be read: it is sent, then.
-            return False
-        return False
+            # It mounts nothing, or the other repository may not be read: the blob is sent, then.
+            return False, ""
 
-    def upload(self, blob: _Blob, count: Callable[[int], None]) -> None:
-        """Send a blob, in one request or in several."""
-        with self._endpoint.send("POST", self._path, "blobs/uploads/", {}) as answer:
-            location = self._location(answer)
-        offset = 0
-        while blob.size - offset > CHUNK:
-            headers = {**_OCTETS, "Content-Range": f"{offset}-{offset + CHUNK - 1}"}
-            with self._endpoint.send("PATCH", self._path, location, headers, blob.part(offset, CHUNK)) as answer:
-                location = self._location(answer)
-            offset += CHUNK
-            count(CHUNK)
-        rest = blob.size - offset
-        headers = {**_OCTETS, "Content-Range": f"{offset}-{blob.size - 1}"} if offset else _OCTETS
-        separator = "&" if "?" in location else "?"
-        address = f"{location}{separator}{urllib.parse.urlencode({'digest': blob.digest})}"
-        with self._endpoint.send("PUT", self._path, address, headers, blob.part(offset, rest)):
-            count(rest)
+    def upload(self, uploader: Uploader, blob: Blob, location: str) -> None:
+        """Send a blob."""
+        uploader.send(self._endpoint, self._path, blob, location)
 
     def put_manifest(self, version: str, manifest: Manifest) -> None:
         """Send a manifest, which gets a tag if that is its version."""
         headers = {"Content-Type": manifest.media_type}
         with self._endpoint.send("PUT", self._path, f"manifests/{version}", headers, manifest.raw):
             pass
-
-    def _location(self, answer: Answer) -> str:
-        location = answer.headers.get("Location")
-        if not location:
-            raise RegistryError(f"{self._endpoint.access.host} does not say where a blob for {self._path} is to go")
-        return urllib.parse.urljoin(answer.url, location)
 
 
 def _report(outcomes: Sequence[tuple[Push, Pushed | SeahubError]], sent: int, mounted: int) -> Report:

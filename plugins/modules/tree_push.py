@@ -14,6 +14,12 @@ description:
     bundle, which is not unpacked for that. Digests stay what they are.
   - Sends only what the registry lacks. A blob that another repository of the registry has is mounted from there. A tag
     is set when all that it needs has arrived. A second run asks for the tags and sends nothing.
+  - Large blobs go in parts of 64 MiB, smaller ones where a proxy wants that, or all at once where the registry takes no
+    parts. When a connection breaks, the upload goes on where the registry has it, as far as it keeps what came of a
+    broken request (distribution 3 does, distribution 2 does not).
+  - When a run is killed, the next one sends no blob that is there. It goes on with a half-sent one of a tree in the
+    same manner, unless the registry has forgotten it; where that was is kept in C(.seahub/uploads) of the tree. Of a
+    bundle, half-sent blobs begin anew.
   - One failure does not keep the rest from being pushed. The module fails in the end and names each.
 options:
   path:
@@ -60,6 +66,7 @@ extends_documentation_fragment:
   - seahub.offline._attributes
   - seahub.offline._registries
 notes:
+  - Repositories in ECR, projects in Harbor and organisations in Quay have to be there before.
   - Many registries refuse an index of which only some platforms were saved. Then the one image that there is gets the
     tag, or an index of those that there are, which has another digest. The module warns of it.
 author:
@@ -150,10 +157,12 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _save_module,
     _selection,
     _source,
+    _upload,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._push import Push, Pusher, Report
 from ansible_collections.seahub.offline.plugins.module_utils._save_module import InvalidOption
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
 
 class Module(_save_module.HidesSecrets, AnsibleModule):
@@ -212,11 +221,17 @@ def _run(params: dict[str, Any], check_mode: bool) -> Report:
         retry,
         max(1, params["parallel"]),
         _progress.callback(params["progress_file"]),
+        _memory(source),
     )
     try:
         return pusher.preview(pushes) if check_mode else pusher.push(pushes)
     finally:
         registries.close()
+
+
+def _memory(source: _source.Source) -> _upload.Memory:
+    """Return the memory of uploads, which lies in the tree; a bundle may be on a medium that nobody writes."""
+    return _upload.Memory(Tree(source.path).private_path("uploads") if source.kind == "tree" else None)
 
 
 def _pushes(params: dict[str, Any], source: _source.Source) -> list[Push]:

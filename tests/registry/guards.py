@@ -103,3 +103,38 @@ class Bearer:
         """Make all tokens worthless at once."""
         with self._lock:
             self._tokens.clear()
+
+
+class Scoped:
+    """Who brings a token for what a request does is let in, as distribution has it: to mount is to read elsewhere.
+
+    https://distribution.github.io/distribution/spec/auth/scope/
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, set[str]] = {}
+
+    def refuse(self, request: Request, base: str) -> Reply | None:
+        """Whoever has no token for all that the request does."""
+        kind = "/manifests/" if "/manifests/" in request.path else "/blobs/"
+        repository = request.path.split("/v2/")[1].rpartition(kind)[0]
+        writes = request.method not in ("GET", "HEAD")
+        wanted = [f"repository:{repository}:{'pull,push' if writes else 'pull'}"]
+        if "from" in request.query:
+            wanted.append(f"repository:{request.query['from']}:pull")
+        granted = self._tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "), set())
+        if _actions(wanted) <= granted:
+            return None
+        challenge = f'Bearer realm="{base}{TOKEN_PATH}",service="registry",scope="{" ".join(wanted)}"'
+        return Reply(401, {"WWW-Authenticate": challenge})
+
+    def issue(self, request: Request) -> Reply:
+        """Give a token for the scopes that are asked for."""
+        token = secrets.token_hex(8)
+        self._tokens[token] = _actions(request.query.get("scope", "").split())
+        return Reply(200, {}, json.dumps({"token": token, "expires_in": 300}).encode())
+
+
+def _actions(scopes: list[str]) -> set[str]:
+    split = (scope.rpartition(":") for scope in scopes)
+    return {f"{name}:{action}" for name, _colon, actions in split for action in actions.split(",")}

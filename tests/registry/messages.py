@@ -32,6 +32,10 @@ class Request:
     status: int = 0
     sent: int = 0
     """Bytes of the body that were sent."""
+    body: bytes = b""
+    """What came with it."""
+    broken: bool = False
+    """Whether it was cut off before all of its body had come."""
 
     @property
     def digest(self) -> str:

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from ansible_collections.seahub.offline.plugins.module_utils import _reference
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
@@ -63,7 +63,7 @@ class Registry:
         self.stopping = threading.Event()
         self._server = _Server(self, certificates, clients)
 
-    def __enter__(self) -> Registry:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -95,6 +95,10 @@ class Registry:
     def sent(self) -> int:
         """Return how many bytes of blobs were sent."""
         return sum(request.sent for request in self.requests if request.is_blob and request.status < 300)
+
+    def takes(self, request: Request, length: int) -> int:
+        """Return how many bytes of the body of a request are read before the connection breaks: all of them."""
+        return length
 
     def answer(self, request: Request) -> Reply:
         """Answer a request, spoiled or not."""
@@ -166,6 +170,11 @@ def _unknown(code: str) -> Reply:
     return Reply(404, {}, json.dumps({"errors": [{"code": code, "message": "unknown"}]}).encode())
 
 
+def _query(text: str) -> dict[str, str]:
+    """Read a query; what is given several times becomes one value with spaces."""
+    return {name: " ".join(values) for name, values in urllib.parse.parse_qs(text).items()}
+
+
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
@@ -202,21 +211,27 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         registry = self.server.registry
         parts = urllib.parse.urlsplit(self.path)
-        length = int(self.headers.get("Content-Length") or 0)
-        form = urllib.parse.parse_qsl(self.rfile.read(length).decode()) if length else []
         request = Request(
             method=self.command,
             path=urllib.parse.unquote(parts.path),
-            query=dict(urllib.parse.parse_qsl(parts.query) + form),
+            query=_query(parts.query),
             headers={name.lower(): value for name, value in self.headers.items()},
         )
+        length = int(self.headers.get("Content-Length") or 0)
+        request.body = self.rfile.read(min(length, registry.takes(request, length)))
+        request.broken = len(request.body) < length
+        if "form" in request.headers.get("content-type", ""):
+            request.query = {**request.query, **_query(request.body.decode())}
         registry.requests.append(request)
         reply = registry.answer(request)
         request.status = reply.status
+        if request.broken:
+            self._break(Ending.RESET)
+            return
         with contextlib.suppress(OSError):
             self._deliver(request, reply)
 
-    do_HEAD = do_POST = do_GET  # noqa: N815  the names are http.server's
+    do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815  the names are http.server's
 
     def _deliver(self, request: Request, reply: Reply) -> None:
         if reply.silent:

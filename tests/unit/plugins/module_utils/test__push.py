@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _push
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _push, _upload
 from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidReference, NameCollision
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry
 from ansible_collections.seahub.offline.plugins.module_utils._push import Names, Pusher, Report
@@ -112,7 +112,7 @@ def test_all_arrives_and_a_second_run_sends_nothing(
 def test_a_large_blob_goes_in_several_requests(
     tree: Tree, host: str, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_push, "CHUNK", 9_000)
+    monkeypatch.setattr(_upload, "CHUNK", 9_000)
     assert push(tree.root, host).failures == ()
     assert broken_tags(storage) == []
 
