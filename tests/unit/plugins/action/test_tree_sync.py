@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.seahub.offline.plugins.action.tree_sync import LARGEST_PORTION, SMALLEST_PORTION, Pace
 from ansible_collections.seahub.offline.plugins.module_utils import _bundle
+from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
 from ansible_collections.seahub.offline.plugins.module_utils._progress import ignore
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
@@ -55,7 +56,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         writer.write(LARGE[:SENT])
     key = make_key(folder / "key")
     allow(folder / "allowed_signers", build=key)
-    _bundle.pack(open_source(tree.root), str(folder / "signed.tar"), ignore, sign_key=str(key))
+    _bundle.pack(open_source(tree.root), str(folder / "signed.tar"), ignore, packing=Packing(sign_key=str(key)))
     # A relative source begins at the playbook's folder.
     shutil.copy(Path(__file__).with_name("tree_sync.yml"), folder)
     process = playbook.run(folder / "home", folder / "tree_sync.yml", folder=folder)
