@@ -113,6 +113,12 @@ references:
     chart:
       description: For a chart, its name, version, and the digests of the archive and its provenance file.
       type: dict
+names:
+  description: All references as they are called in the tree, as O(seahub.offline.tree_prune#module:keep) takes them.
+  returned: success
+  type: list
+  elements: str
+  sample: ["helm-charts/mysql:8.8.25", "library/mysql:8"]
 bytes:
   description: Bytes of all blobs that the references need, each counted once.
   returned: success
@@ -167,6 +173,7 @@ def info(path: str) -> dict[str, Any]:
         "references": [
             {**item.entry.as_dict(), "own_bytes": item.own, "shared_bytes": item.shared} for item in contents.items
         ],
+        "names": [item.entry.shown for item in contents.items],
         "bytes": source.inventory.size,
         "shared_bytes": contents.shared,
         "blobs": len(source.inventory.blobs),

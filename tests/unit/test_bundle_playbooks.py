@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from tests.project import ROOT
 from tests.unit import playbook
 from tests.unit.ssh_keys import allow, make_key
-from tests.unit.trees import files, layer_bytes, make_tree
+from tests.unit.trees import files, layer_bytes, make_bundle, make_tree
 
 
 def run(tmp_path: Path, name: str, **variables: object) -> subprocess.CompletedProcess[str]:
     inventory = tmp_path / "inventory"
     inventory.write_text("[registry]\nhost1\n")
     path = ROOT / "playbooks" / name
-    return playbook.run(tmp_path / "home", path, "-i", str(inventory), ansible_become="false", **variables)
+    given = json.dumps({"ansible_become": False, **variables}, default=str)
+    return playbook.run(tmp_path / "home", path, "-i", str(inventory), "-e", given)
 
 
 def test_a_signed_bundle_in_parts(tmp_path: Path) -> None:
@@ -48,3 +51,27 @@ def test_a_signed_bundle_in_parts(tmp_path: Path) -> None:
     assert unpacked.returncode == 0, unpacked.stdout + unpacked.stderr
     assert files(tmp_path / "run" / "tree") == files(tmp_path / "tree")
     assert " changed=0 " in run(tmp_path, "unpack.yml", **unpack, registry_allowed_signers=signers).stdout
+
+
+def test_several_bundles_become_one_tree(tmp_path: Path) -> None:
+    app, tool = [layer_bytes(1, 3000)], [layer_bytes(1, 3000), layer_bytes(2, 3000)]
+    first, second, both, differs = (
+        make_tree(tmp_path / f"tree{number}", images)
+        for number, images in enumerate(
+            [{"team/app:1": app}, {"team/tool:2": tool}, {"team/app:1": app, "team/tool:2": tool}, {"team/app:1": tool}]
+        )
+    )
+    bundles = [make_bundle(tree, tmp_path / f"{number}.tar") for number, tree in enumerate([first, second, differs])]
+    unpacked = run(tmp_path, "unpack.yml", registry_bundle=bundles[:2], registry_dir=tmp_path / "run")
+    assert unpacked.returncode == 0, unpacked.stdout + unpacked.stderr
+    assert files(tmp_path / "run" / "tree") == files(Path(both.root))
+
+    refused = run(tmp_path, "unpack.yml", registry_bundle=bundles[1:], registry_dir=tmp_path / "run")
+    assert refused.returncode != 0
+    assert "team/app:1" in refused.stdout
+    assert files(tmp_path / "run" / "tree") == files(Path(both.root))
+    won = run(
+        tmp_path, "unpack.yml", registry_bundle=bundles, registry_dir=tmp_path / "run", registry_conflict="replace"
+    )
+    assert won.returncode == 0, won.stdout + won.stderr
+    assert Tree(str(tmp_path / "run" / "tree")).tag("team/app", "1") == differs.tag("team/app", "1")

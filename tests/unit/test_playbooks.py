@@ -33,7 +33,7 @@ def test_each_play_is_hosts_and_one_include_role(play: dict[str, Any]) -> None:
     assert role in roles()
 
 
-@pytest.mark.parametrize("playbook", ["build.yml", "deploy.yml", "verify.yml"])
+@pytest.mark.parametrize("playbook", playbooks())
 def test_the_checkout_has_it_at_its_top(playbook: str) -> None:
     (play,) = load_yaml(playbook)
     assert play[IMPORT] == f"playbooks/{playbook}"
