@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from .commands import LabError, kept, run, say
 from .engine import Engine
 from .helm import helm
 from .packages import mirror
-from .settings import DEBIAN_RELEASE, FILES, HELM_PACKAGES, HOST_HELM, HOST_PACKAGES, Settings, recipe_key
+from .settings import DEBIAN_RELEASE, FILES, HELM_PACKAGES, HOST_HELM, HOST_KINDS, HOST_PACKAGES, Settings, recipe_key
 
 SECONDS = 90.0
 
@@ -37,10 +39,18 @@ POWERS = (
     "--tmpfs=/tmp",
     "--volume=/var/lib/docker",
     "--volume=/var/lib/containerd",
+    "--volume=/var/lib/containers",
     "--env=container=docker",
     "--stop-signal=SIGRTMIN+3",
 )
-UNNEEDED_UNITS = ("systemd-udevd.service", "getty.target", "console-getty.service")
+_NUMBERED = re.compile(r"run[1-9][0-9]*")
+UNNEEDED_UNITS = (
+    "systemd-udevd.service",
+    "getty.target",
+    "console-getty.service",
+    "podman-auto-update.service",
+    "podman-auto-update.timer",
+)
 
 
 @dataclass(frozen=True)
@@ -108,12 +118,30 @@ class Hosts:
         image = self._image()
         if not self._names("network"):
             self.engine.docker("network", "create", "--internal", "--label", self.label, self.network)
-        names = [f"run{number}" for number in range(1, max(wanted, len(self._containers())) + 1)]
+        numbered = [name for name in map(self._name, self._containers()) if _NUMBERED.fullmatch(name)]
+        names = [f"run{number}" for number in range(1, max(wanted, len(numbered)) + 1)]
         for name in names:
             self._start(name, image)
         hosts = [self._ready(name) for name in names]
-        self.keys.known_hosts.write_text("".join(map(self._known_host, hosts)))
+        self._know(self.running())
         return hosts
+
+    def add(self, kind: str) -> Host:
+        """Bring up one more host, of a kind (see HOST_KINDS) that also is its name; `drop` takes it away again."""
+        self._start(kind, self._image(), lacks=HOST_KINDS[kind])
+        host = self._ready(kind)
+        self._know(self.running())
+        return host
+
+    def drop(self, host: Host) -> None:
+        """Remove a host that `add` brought up."""
+        self.engine.docker("rm", "--force", "--volumes", host.container)
+
+    def reboot(self, host: Host) -> Host:
+        """Let a host start anew: what was written to its disks stays, what was in its memory does not."""
+        self.engine.docker("restart", host.container)
+        self._know(self.running())
+        return self._ready(host.name)
 
     def bridge_address(self) -> str:
         """The controller's address on the hosts' network."""
@@ -132,7 +160,7 @@ class Hosts:
         for image in self._images():
             self.engine.docker("image", "rm", image)
 
-    def _start(self, name: str, image: str) -> None:
+    def _start(self, name: str, image: str, lacks: Sequence[str] = ()) -> None:
         container = self._container(name)
         if container in self._containers():
             return
@@ -142,6 +170,7 @@ class Hosts:
         self.engine.docker(
             *("create", "--name", container, "--hostname", name, "--label", self.label, "--network", self.network),
             *POWERS,
+            f"--env=LACKS={' '.join(lacks)}",
             image,
         )
         self.engine.docker("cp", self.keys.public, f"{container}:/root/.ssh/authorized_keys")
@@ -164,6 +193,9 @@ class Hosts:
             return self.engine.docker("exec", host.container, "systemctl", "is-system-running")
         except LabError:
             return "starting"  # or degraded: it may still come right
+
+    def _know(self, hosts: Sequence[Host]) -> None:
+        self.keys.known_hosts.write_text("".join(map(self._known_host, hosts)))
 
     def _known_host(self, host: Host) -> str:
         key = self.engine.docker("exec", host.container, "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
@@ -202,7 +234,7 @@ class Hosts:
             root = kept(
                 self.settings.cache / "hosts" / f"{key}.tar", lambda unfinished: _bootstrap(self.settings, unfinished)
             )
-            _keep_only(root)
+            _keep(root)
             self.engine.docker("import", "--change", 'CMD ["/sbin/host-init"]', root, image)
         return image
 
@@ -218,11 +250,11 @@ def _root_key() -> str:
     )
 
 
-def _keep_only(root: Path) -> None:
-    """Forget the root filesystems of other recipes: each has more than half a gigabyte."""
-    for other in root.parent.glob("*.tar"):
-        if other != root:
-            other.unlink()
+def _keep(root: Path) -> None:
+    """Forget old root filesystems: each has 700 MB. The last two stay, for checkouts side by side."""
+    root.touch()
+    for other in sorted(root.parent.glob("*.tar"), key=lambda path: path.stat().st_mtime)[:-2]:
+        other.unlink(missing_ok=True)
 
 
 def _bootstrap(settings: Settings, target: Path) -> None:

@@ -29,7 +29,7 @@ HELM_LEGACY = "3.5.4"
 # The commands by which the run hosts know their helm binaries.
 HOST_HELM = {"helm": HELM_3, "helm4": HELM_4}
 
-# On the run hosts: systemd, sshd, Python for Ansible, their own engine. Nothing of the collection's, no rsync, no CA.
+# On the run hosts: systemd, sshd, Python for Ansible, their own engines. Nothing of the collection's, no rsync, no CA.
 HOST_PACKAGES = (
     "systemd",
     "systemd-sysv",
@@ -42,8 +42,18 @@ HOST_PACKAGES = (
     "procps",
     "docker.io",
     "containerd",
+    "podman",
+    "crun",
+    "netavark",
+    "ufw",
     "curl",
 )
+
+# Hosts that tests ask for: what the others have, and they lack.
+HOST_KINDS = {
+    "podman": ("docker", "containerd"),
+    "bare": ("docker", "containerd", "podman"),
+}
 
 # Not any free port: references name it, and a lab that is brought up again has to answer to those of the last one.
 OPEN_PORT = int(os.environ.get("SEAHUB_LAB_PORT", "5443"))
