@@ -14,6 +14,8 @@ command -v git >/dev/null || missing+=(git)
 command -v python3 >/dev/null || missing+=(python3)
 command -v ssh >/dev/null || missing+=(openssh-client)
 command -v shellcheck >/dev/null || missing+=(shellcheck)
+# Another reader and another writer of images than the collection's own.
+command -v mksquashfs >/dev/null || missing+=(squashfs-tools)
 # Debian keeps a part of Python's standard library, without which venv cannot put pip into an environment, in a package of its own.
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 

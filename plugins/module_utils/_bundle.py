@@ -19,6 +19,7 @@ from typing import BinaryIO, Iterator, Sequence
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _archive,
     _bundle_parts,
+    _mountable,
     _part_size,
     _signature,
     _tar,
@@ -32,6 +33,9 @@ from ansible_collections.seahub.offline.plugins.module_utils._source import PART
 _CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _CHECKSUMS_LIMIT = 16 * 1024 * 1024
 _STAGED = ".new"
+
+TAR, SQUASHFS = FORMATS = ("tar", "squashfs")
+"""What a bundle is: an archive that any tar extracts, or a file system that a host mounts."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,13 @@ class Packing:
     - part_size: of each file but the last, in bytes; None for a single file.
     - allow_partial: pack what is there although something is missing; the bundle says so then.
     - sign_key: the file of an SSH key; the signature lies beside the bundle then.
+    - format: one of `FORMATS`.
     """
 
     part_size: int | None = None
     allow_partial: bool = False
     sign_key: str | None = None
+    format: str = TAR
 
 
 PLAIN = Packing()
@@ -87,12 +93,14 @@ class _Wanted:
     """What a bundle will be.
 
     - path: of the bundle.
-    - comment: what it says of itself at its beginning.
+    - format: one of `FORMATS`.
+    - comment: what it says of itself.
     - parts: none for a single file.
     - files: path and size in bytes of each file.
     """
 
     path: str
+    format: str
     comment: str
     parts: Sequence[Part]
     files: Sequence[tuple[str, int]]
@@ -132,7 +140,7 @@ def pack(
     if not packing.allow_partial:
         source.require_complete()
     lock = source.lock.dump()
-    wanted = _wanted(source, lock, path, packing.part_size)
+    wanted = _wanted(source, lock, path, packing)
     checksums = _up_to_date(wanted)
     sign_key = packing.sign_key
     stale = sign_key and not (checksums and _signature.is_signed_with(source.identity, signature_path(path), sign_key))
@@ -150,19 +158,27 @@ def pack(
     return wanted.packed(True, checksums)
 
 
-def _wanted(source: Source, lock: bytes, path: str, part_size: int | None) -> _Wanted:
+def _wanted(source: Source, lock: bytes, path: str, packing: Packing) -> _Wanted:
+    part_size = packing.part_size
     identity = source.identity.decode()
     comment = f"seahub.offline bundle {identity}{PARTIAL if source.gaps() else ''}"
-    size = _archive.length(source.inventory, lock, comment, source.tools)
+    size = _size(source, lock, comment, packing.format)
     if part_size is None:
-        return _Wanted(path, comment, (), [(path, size)])
+        return _Wanted(path, packing.format, comment, (), [(path, size)])
     count = _bundle_parts.count(size, part_size)
     if count > _part_size.LARGEST_COUNT:
         raise TreeError(
             f"the bundle would have {count} parts, more than {_part_size.LARGEST_COUNT}: choose a larger part_size"
         )
     parts = _bundle_parts.split(identity, size, part_size)
-    return _Wanted(path, comment, parts, [(_bundle_parts.name(path, part), part.file_size) for part in parts])
+    files = [(_bundle_parts.name(path, part), part.file_size) for part in parts]
+    return _Wanted(path, packing.format, comment, parts, files)
+
+
+def _size(source: Source, lock: bytes, comment: str, format_: str) -> int:
+    if format_ == SQUASHFS:
+        return _mountable.image(source.inventory, lock, comment, source.tools).size
+    return _archive.length(source.inventory, lock, comment, source.tools)
 
 
 def _pack(source: Source, lock: bytes, wanted: _Wanted, progress: Callback) -> list[str]:
@@ -192,20 +208,24 @@ def _pack(source: Source, lock: bytes, wanted: _Wanted, progress: Callback) -> l
 
 def _write_whole(source: Source, lock: bytes, wanted: _Wanted, file: BinaryIO, progress: Callback) -> str:
     with Hashing(file) as hashing:
-        _write(source, lock, wanted.comment, hashing, progress)
+        _write(source, lock, wanted, hashing, progress)
     _flush(file)
     return hashing.hexdigest()
 
 
 def _write_parts(source: Source, lock: bytes, wanted: _Wanted, staged: Sequence[str], progress: Callback) -> list[str]:
     with _PartsWriter(wanted.parts, staged) as out:
-        _write(source, lock, wanted.comment, out, progress)
+        _write(source, lock, wanted, out, progress)
     return out.checksums
 
 
-def _write(source: Source, lock: bytes, comment: str, out: _archive.Sink, progress: Callback) -> None:
+def _write(source: Source, lock: bytes, wanted: _Wanted, out: _archive.Sink, progress: Callback) -> None:
+    if wanted.format == SQUASHFS:
+        image = _mountable.image(source.inventory, lock, wanted.comment, source.tools)
+        _mountable.write(image, out, _opened(source), progress)
+        return
     writer = _archive.Writer(out)
-    writer.comment(comment)
+    writer.comment(wanted.comment)
     writer.lock(lock)
     writer.tools(source.tools)
     for digest, size in sorted(source.inventory.blobs.items()):
@@ -213,6 +233,12 @@ def _write(source: Source, lock: bytes, comment: str, out: _archive.Sink, progre
             writer.blob(digest, size, file, progress)
     writer.links(source.inventory)
     writer.end()
+
+
+def _opened(source: Source) -> Iterator[BinaryIO]:
+    for digest in sorted(source.inventory.blobs):
+        with source.open_blob(digest) as file:
+            yield file
 
 
 def _up_to_date(wanted: _Wanted) -> list[str]:
@@ -236,6 +262,8 @@ def _same_parts(wanted: _Wanted) -> bool:
 
 def _same_whole(wanted: _Wanted) -> bool:
     with open(wanted.path, "rb") as file:
+        if wanted.format == SQUASHFS:
+            return _mountable.read_comment(file) == wanted.comment
         reader = _tar.Reader(file)
         next(iter(reader), None)
         return reader.comment == wanted.comment

@@ -25,6 +25,8 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _layout,
     _lock,
     _manifest,
+    _mountable,
+    _squashfs,
     _tar,
     _tools,
 )
@@ -210,7 +212,7 @@ def open_source(path: str) -> Source:
     if os.path.isfile(path):
         return _open_bundle(path, functools.partial(io.FileIO, path))
     raise TreeError(
-        f"there is neither a tree nor a bundle at {path}: give the folder or the .tar that the build host made"
+        f"there is neither a tree nor a bundle at {path}: give the folder or the file that the build host made"
     )
 
 
@@ -223,20 +225,61 @@ def _open_folder(path: str) -> Source:
 
 def _open_bundle(path: str, open_: Callable[[], io.RawIOBase], parts: Sequence[str] = ()) -> Source:
     try:
-        index = _Index(path, open_)
+        index = _MountableIndex(path, open_) if _is_squashfs(open_) else _Index(path, open_)
     except TreeError as error:
         raise _tar.InvalidArchive(f"{path} is no bundle: {error}") from error
     return Source(path, "bundle", index.lock, index.inventory, index.open_blob, parts, index.partial, index.tools)
 
 
-class _Index:
-    """Where in a bundle each blob begins; reading it costs a look at each header, whatever the size."""
+def _is_squashfs(open_: Callable[[], io.RawIOBase]) -> bool:
+    with open_() as file:
+        return file.read(len(_squashfs.MAGIC)) == _squashfs.MAGIC
+
+
+class _Positions:
+    """Where in a bundle each blob begins."""
 
     def __init__(self, path: str, open_: Callable[[], io.RawIOBase]) -> None:
         self._path = path
         self._open = open_
         self._positions: dict[str, int] = {}
         self._tools: list[tuple[str, int, int]] = []
+
+    def open_blob(self, digest: str) -> BinaryIO:
+        if digest not in self._positions:
+            raise NotInTree(f"the blob {digest} is not in the bundle {self._path}")
+        return self._open_at(self._positions[digest])
+
+    def tools(self) -> list[Tool]:
+        return [
+            _tools.read(name, size, functools.partial(self._open_at, position)) for name, size, position in self._tools
+        ]
+
+    def _open_at(self, position: int) -> BinaryIO:
+        file = self._open()
+        file.seek(position)
+        return cast(BinaryIO, file)
+
+
+class _MountableIndex(_Positions):
+    """What a squashfs file holds; reading it costs no look at any blob."""
+
+    def __init__(self, path: str, open_: Callable[[], io.RawIOBase]) -> None:
+        super().__init__(path, open_)
+        with io.BufferedReader(open_()) as file:
+            found = _mountable.read(file)
+        self._positions = found.positions
+        self._tools = list(found.tools)
+        self.partial = found.comment.endswith(PARTIAL)
+        self.lock = found.lock
+        self.inventory = found.inventory
+
+
+class _Index(_Positions):
+    """What a tar holds; reading it costs a look at each header, whatever the size."""
+
+    def __init__(self, path: str, open_: Callable[[], io.RawIOBase]) -> None:
+        super().__init__(path, open_)
         blobs: dict[str, int] = {}
         links: dict[str, set[Link]] = {"layer": set(), "manifest": set()}
         tags: dict[TagName, str] = {}
@@ -270,18 +313,3 @@ class _Index:
         self.inventory = Inventory(
             blobs=blobs, layers=frozenset(links["layer"]), manifests=frozenset(links["manifest"]), tags=tags
         )
-
-    def open_blob(self, digest: str) -> BinaryIO:
-        if digest not in self._positions:
-            raise NotInTree(f"the blob {digest} is not in the bundle {self._path}")
-        return self._open_at(self._positions[digest])
-
-    def tools(self) -> list[Tool]:
-        return [
-            _tools.read(name, size, functools.partial(self._open_at, position)) for name, size, position in self._tools
-        ]
-
-    def _open_at(self, position: int) -> BinaryIO:
-        file = self._open()
-        file.seek(position)
-        return cast(BinaryIO, file)

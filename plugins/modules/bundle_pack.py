@@ -10,8 +10,9 @@ module: bundle_pack
 version_added: 0.1.0
 short_description: Packs a registry tree into one file for transport
 description:
-  - Writes the references of a registry tree, with all that they need, into one ordinary uncompressed tar. Extracted, it
-    is a ready tree; M(seahub.offline.tree_sync) sends it to a host without unpacking it first.
+  - Writes the references of a registry tree, with all that they need, into one ordinary uncompressed tar, or into a
+    squashfs image. Extracted or mounted, it is a ready tree; M(seahub.offline.tree_sync) sends it to a host without
+    unpacking it first.
   - The same tree gives the same bytes, whoever packs it, wherever.
   - With O(part_size) the bundle is written as several files, for media or file systems that do not take it whole.
     M(seahub.offline.bundle_unpack), M(seahub.offline.tree_sync) and M(seahub.offline.tree_info) read them as they are.
@@ -62,6 +63,15 @@ options:
       - A private key without a passphrase; or a public key or certificate, whose private key is held by the agent.
       - M(seahub.offline.bundle_unpack) verifies it.
     type: path
+  format:
+    description:
+      - V(tar) is an ordinary archive, to be unpacked or sent.
+      - V(squashfs) is a file system image, which a registry host mounts and serves as it is. Nothing in it is
+        compressed, since layers are already. It is written in one pass, as a tar is, and needs no program for that.
+      - Either can be unpacked, sent, checked and described without being mounted, in parts as well.
+    type: str
+    choices: [tar, squashfs]
+    default: tar
   progress_file:
     description:
       - A file in which the module keeps how far it is, as one line of JSON.
@@ -108,6 +118,12 @@ EXAMPLES = r"""
     tree: "{{ playbook_dir }}/seahub/tree"
     dest: "{{ playbook_dir }}/seahub/bundle.tar"
     sign_key: ~/.ssh/id_ed25519
+
+- name: Pack it as a file that the registry host mounts
+  seahub.offline.bundle_pack:
+    tree: "{{ playbook_dir }}/seahub/tree"
+    dest: "{{ playbook_dir }}/seahub/bundle.squashfs"
+    format: squashfs
 """
 
 RETURN = r"""
@@ -179,12 +195,14 @@ def pack(
     references: list[str] | None = None,
     allow_partial: bool = False,
     sign_key: str | None = None,
+    format: str = _bundle.TAR,  # noqa: A002  the option's name
 ) -> dict[str, Any]:
     """Pack the tree and return the module's result."""
     packing = Packing(
         part_size=None if part_size is None else _part_size.parse(part_size),
         allow_partial=allow_partial,
         sign_key=sign_key,
+        format=format,
     )
     source = open_source(tree)
     if references is not None:
@@ -212,6 +230,7 @@ def main() -> None:
             "allow_partial": {"type": "bool", "default": False},
             # A path. The key itself never comes here.
             "sign_key": {"type": "path", "no_log": False},
+            "format": {"type": "str", "choices": list(_bundle.FORMATS), "default": _bundle.TAR},
             "progress_file": {"type": "path"},
         },
         supports_check_mode=True,
