@@ -16,6 +16,7 @@ Each message says what happened, where, and what to do about it; edges (modules,
     ├── DigestMismatch        bytes that are not those their digest names
     ├── PlatformMissing       an image that does not have a wanted platform
     ├── NotSigned             something that nobody who may has signed, or a key that cannot sign
+    ├── ToolsUnavailable      what a bundle is to carry for a controller cannot be had
     ├── NameCollision         two sources that fall on one name in the tree
     ├── TreeError             a tree that cannot be read or written
     │   ├── NotInTree         something looked for is not there
@@ -72,6 +73,10 @@ class PlatformMissing(SeahubError):
 
 class NotSigned(SeahubError):
     """Something that nobody who may has signed, or a key that cannot sign."""
+
+
+class ToolsUnavailable(SeahubError):
+    """What a bundle is to carry for a controller cannot be had."""
 
 
 class NameCollision(SeahubError):

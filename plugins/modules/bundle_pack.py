@@ -72,6 +72,39 @@ options:
     type: str
     choices: [tar, squashfs]
     default: tar
+  include_tools:
+    description:
+      - Whether the bundle also carries what a controller behind the gap is made of. That is this collection, wheels of
+        ansible-core and of the other packages that it needs, and a page that says how to set it up, C(tools/README.md).
+      - C(tar -xf bundle.tar tools) extracts them, or C(python3 bundle.tar.check.py --extract-tools .), from parts too.
+        They are covered by checksums and signature, and no module puts them into a tree.
+      - The wheels are fetched with pip, by the Python with which Ansible runs the module, from the index that pip uses
+        there. What was fetched once is kept in O(tools_dir) and taken from there again.
+    type: bool
+    default: false
+  tools_python:
+    description:
+      - The versions of Python that the controller may have, such as V(3.11). The first is the one in the page.
+      - Without it, that of the Python with which Ansible runs the module.
+    type: list
+    elements: str
+  tools_arch:
+    description:
+      - The processor architectures that the controller may have. It runs Linux with glibc 2.28 or newer.
+      - Without it, that of the host.
+    type: list
+    elements: str
+    choices: [amd64, arm64, ppc64le, s390x]
+  tools_dir:
+    description:
+      - The folder in which fetched wheels are kept. Remove it to fetch newer ones.
+      - Without it, one beside the tree, called like it with C(.tools) at the end.
+    type: path
+  tools_collection:
+    description:
+      - The archive of this collection, as C(ansible-galaxy collection build) makes it.
+      - Without it, the action plugin makes one of the collection that is running.
+    type: path
   progress_file:
     description:
       - A file in which the module keeps how far it is, as one line of JSON.
@@ -124,6 +157,13 @@ EXAMPLES = r"""
     tree: "{{ playbook_dir }}/seahub/tree"
     dest: "{{ playbook_dir }}/seahub/bundle.squashfs"
     format: squashfs
+
+- name: Pack it with all that a controller behind the gap needs
+  seahub.offline.bundle_pack:
+    tree: "{{ playbook_dir }}/seahub/tree"
+    dest: "{{ playbook_dir }}/seahub/bundle.tar"
+    include_tools: true
+    tools_python: ["3.11", "3.12"]
 """
 
 RETURN = r"""
@@ -165,6 +205,12 @@ references:
   returned: success
   type: int
   sample: 40
+tools:
+  description: The names of what it carries for a controller, because of O(include_tools).
+  returned: success
+  type: list
+  elements: str
+  sample: [README.md, requirements.txt, seahub-offline-0.1.0.tar.gz, ansible_core-2.19.14-py3-none-any.whl]
 missing:
   description: A sentence for each thing that is missing in it, because of O(allow_partial).
   returned: success
@@ -174,16 +220,18 @@ missing:
 """
 
 import dataclasses
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _part_size, _progress
+from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _part_size, _progress, _toolbox
 from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._excerpt import excerpt
 from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
 from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils._tools import Tool
 
 
 def pack(
@@ -196,6 +244,8 @@ def pack(
     allow_partial: bool = False,
     sign_key: str | None = None,
     format: str = _bundle.TAR,  # noqa: A002  the option's name
+    include_tools: bool = False,
+    **tools_options: Any,
 ) -> dict[str, Any]:
     """Pack the tree and return the module's result."""
     packing = Packing(
@@ -207,6 +257,7 @@ def pack(
     source = open_source(tree)
     if references is not None:
         source = excerpt(source, Selection(references))
+    source = source.with_tools(_tools(tree, dest, check_mode, **tools_options) if include_tools else ())
     packed = _bundle.pack(source, dest, _progress.callback(progress_file), check_mode, packing)
     return {
         "changed": packed.changed,
@@ -215,8 +266,27 @@ def pack(
         "sha256": "" if part_size else packed.files[0].sha256,
         "files": [dataclasses.asdict(file) for file in packed.files],
         "references": len(source.lock.references),
+        "tools": [tool.name for tool in source.tools],
         "missing": source.gaps(),
     }
+
+
+def _tools(
+    tree: str,
+    dest: str,
+    check_mode: bool,
+    tools_collection: str,
+    tools_python: list[str] | None = None,
+    tools_arch: list[str] | None = None,
+    tools_dir: str | None = None,
+) -> tuple[Tool, ...]:
+    return _toolbox.gather(
+        _toolbox.read_collection(tools_collection),
+        _toolbox.controllers(tools_python, tools_arch),
+        tools_dir or f"{os.path.abspath(tree)}.tools",
+        os.path.basename(dest),
+        dry_run=check_mode,
+    )
 
 
 def main() -> None:
@@ -231,8 +301,14 @@ def main() -> None:
             # A path. The key itself never comes here.
             "sign_key": {"type": "path", "no_log": False},
             "format": {"type": "str", "choices": list(_bundle.FORMATS), "default": _bundle.TAR},
+            "include_tools": {"type": "bool", "default": False},
+            "tools_python": {"type": "list", "elements": "str"},
+            "tools_arch": {"type": "list", "elements": "str", "choices": list(_toolbox.MACHINES)},
+            "tools_dir": {"type": "path"},
+            "tools_collection": {"type": "path"},
             "progress_file": {"type": "path"},
         },
+        required_if=[("include_tools", True, ("tools_collection",))],
         supports_check_mode=True,
     )
     try:

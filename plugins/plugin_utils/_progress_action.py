@@ -115,7 +115,8 @@ class ProgressActionModule(ActionBase):
             path = self._task.args.get("progress_file") or f"{folder}/progress"
             tmpdir = None
             try:
-                self._make_tmp_path()
+                if self._connection._shell.tmpdir is None:
+                    self._make_tmp_path()
                 tmpdir = self._connection._shell.tmpdir
                 started = self._start(path)
                 if "ansible_job_id" not in started:

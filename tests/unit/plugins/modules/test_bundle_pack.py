@@ -27,6 +27,7 @@ def test_the_result_and_the_progress(tmp_path: Path) -> None:
         "sha256": sha256,
         "files": [{"path": str(dest), "size": dest.stat().st_size, "sha256": sha256}],
         "references": 2,
+        "tools": [],
         "missing": [],
     }
     assert planned == {**done, "sha256": "", "files": [{**done["files"][0], "sha256": ""}]}
