@@ -8,21 +8,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from ansible import constants as C  # noqa: N812  as everywhere in Ansible
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.seahub.offline.plugins.module_utils import _signature, _sync
-from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned, SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils import _receiver, _signature, _sync
+from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned, SeahubError, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
 from ansible_collections.seahub.offline.plugins.module_utils._sync import Plan, Target
+from ansible_collections.seahub.offline.plugins.plugin_utils import _far_side, _ssh_stream
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay, size
 from ansible_collections.seahub.offline.plugins.plugin_utils._signals import interruptible
 
@@ -53,10 +55,17 @@ class Pace:
         self._size = int(min(max(rate * PORTION_SECONDS, SMALLEST_PORTION), LARGEST_PORTION))
 
 
+def _compared(source: Source, target: Target) -> tuple[Source, Plan]:
+    source = source.with_lock(_sync.united(source.lock.references, target.lock))
+    plan = _sync.compare(source, target)
+    if plan.changed:
+        _sync.require_fit(source, target.inventory)
+    return source, plan
+
+
 class ActionModule(ActionBase):
     """Runs on the controller; the module of the same name is its part on the target host."""
 
-    TRANSFERS_FILES = True
     _supports_check_mode = True
     _supports_async = False
 
@@ -71,6 +80,7 @@ class ActionModule(ActionBase):
             }
         )
         self._task_vars = task_vars or {}
+        self._host = self._task_vars.get("inventory_hostname", "")
         self._facts: dict[str, Any] = {}
         self._dest = self._remote_expand_user(arguments["dest"])
         self._source = self._local(arguments["source"])
@@ -95,16 +105,27 @@ class ActionModule(ActionBase):
         signed = self._verify_signature(source)
         if not source.partial:
             source.require_complete()
+        obstacle = _ssh_stream.obstacle(self._connection)
+        target = self._describe(staged=obstacle is not None)
+        source, plan = _compared(source, target)
+        if plan.changed and not self._task.check_mode:
+            source.verify_parts(self._progress())
+            obstacle = obstacle or self._stream(source, target, plan)
+            if obstacle:
+                display.v(f"tree_sync: sends in portions, since {obstacle}", host=self._host)
+                self._send_portions(source)
+        return {**self._result(plan), **signed}
+
+    def _describe(self, staged: bool) -> Target:
+        """Ask what the host has.
+
+        :param staged: whether portions will lie in Ansible's temporary folder there.
+        """
+        if not staged:
+            return _sync.load_target(self._on_host("describe"))
         if self._connection._shell.tmpdir is None:
             self._make_tmp_path()
-        target = _sync.load_target(self._on_host("describe", _staging=self._connection._shell.tmpdir))
-        source = source.with_lock(_sync.united(source.lock.references, target.lock))
-        plan = _sync.compare(source, target)
-        if plan.changed:
-            _sync.require_fit(source, target.inventory)
-        if plan.changed and not self._task.check_mode:
-            self._send(source, target, plan)
-        return {**self._result(plan), **signed}
+        return _sync.load_target(self._on_host("describe", _staging=self._connection._shell.tmpdir))
 
     def _verify_signature(self, source: Source) -> dict[str, str]:
         if self._allowed_signers is None:
@@ -113,10 +134,46 @@ class ActionModule(ActionBase):
             raise NotSigned(f"{source.path} is no bundle, and only bundles are signed: pack it, and give the bundle")
         return {"signed_by": _signature.verify(source.identity, source.signature_path, self._allowed_signers)}
 
-    def _send(self, source: Source, target: Target, plan: Plan) -> None:
+    def _stream(self, source: Source, target: Target, plan: Plan) -> str | None:
+        """Send it all down one process of ssh.
+
+        :returns: why that cannot be done, if nothing of it could be begun.
+        """
+        _sync.require_room(plan, target, 0)
+        code = _far_side.packed("_receiver")
+        progress = self._progress()
+
+        def write(pipe: BinaryIO) -> None:
+            pipe.write(code + _receiver.order(target.root))
+            _sync.write_all(source, plan, pipe, progress)
+
+        data = _ssh_stream.Input(write)
+        command = shlex.join([target.python, "-c", _receiver.BOOTSTRAP, str(len(code))])
+        with _ssh_stream.streaming(self._connection, data):
+            try:
+                done = self._low_level_execute_command(command, in_data=data)
+            except AnsibleError as error:
+                if data.started:
+                    raise
+                return f"ssh said: {error}"
+        answers = _receiver.answers(done["stdout"])
+        said = done["stderr"].strip() or f"status {done['rc']}"
+        if not answers:
+            return f"the receiver does not run there: {said}"
+        if "error" in answers[-1]:
+            raise TreeError(f"{self._source} -> {self._dest}: {answers[-1]['error']}")
+        if "blobs" not in answers[-1]:
+            raise TreeError(
+                f"{self._source} -> {self._dest}: the receiver was ended ({said}): run it again, it goes on"
+            )
+        return None
+
+    def _send_portions(self, source: Source) -> None:
+        # What was there may have changed: a stream may have failed before.
+        target = self._describe(staged=True)
+        source, plan = _compared(source, target)
         _sync.require_room(plan, target, LARGEST_PORTION)
         pace, progress = Pace(), self._progress()
-        source.verify_parts(progress)
         done = blobs = 0
         with self._staged() as put:
             for portion in _sync.portions(plan.blobs, pace.next_size):
@@ -164,7 +221,7 @@ class ActionModule(ActionBase):
     def _progress(self) -> Callable[[Progress], None]:
         if self._task.no_log:
             return lambda progress: None
-        return ProgressDisplay(self._task_vars.get("inventory_hostname", self._dest), display.display)
+        return ProgressDisplay(self._host, display.display)
 
     def _result(self, plan: Plan) -> dict[str, Any]:
         tags = {":".join(name): digest for name, digest in sorted(plan.links.tags.items())}

@@ -67,7 +67,7 @@ class Writer:
         self._out.write(_tar.header(_layout.blob(digest), size))
         self._copy(f"the blob {digest}", size, file, progress)
 
-    def blob_range(self, digest: str, range_: Range, length: int, file: BinaryIO) -> None:
+    def blob_range(self, digest: str, range_: Range, length: int, file: BinaryIO, progress: Callback = ignore) -> None:
         """Add a part of a blob, read from where the file stands."""
         self._out.write(_tar.header(_layout.blob(digest), length, range_))
         self._copy(f"the blob {digest}", length, file, ignore)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Iterator
 
@@ -23,6 +24,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, TagName
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
+from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress, ignore
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source
 from ansible_collections.seahub.offline.plugins.module_utils._tar import Range
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
@@ -38,10 +40,14 @@ _SHOWN = 20
 class Target:
     """The tree to which something is to be sent, and the room that is left there.
 
+    - root: its folder.
+    - python: the Python that runs there.
     - free_bytes, free_inodes: on its filesystem; no number of inodes where the filesystem does not count them.
-    - staging_free_bytes: where the portions arrive; None if that is the same filesystem.
+    - staging_free_bytes: where the portions arrive; None if that is the same filesystem, or there are none.
     """
 
+    root: str
+    python: str
     inventory: Inventory
     lock: Lock
     free_bytes: int
@@ -51,6 +57,8 @@ class Target:
     def dump(self) -> dict[str, Any]:
         """Return it as plain, small data."""
         return {
+            "root": self.root,
+            "python": self.python,
             "inventory": self.inventory.dump(),
             "lock": _inventory.shrink(self.lock.dump()),
             "free_bytes": self.free_bytes,
@@ -59,10 +67,10 @@ class Target:
         }
 
 
-def describe(tree: Tree, staging: str) -> Target:
+def describe(tree: Tree, staging: str | None) -> Target:
     """Describe a tree on this host, which need not exist yet.
 
-    :param staging: the folder in which portions will arrive.
+    :param staging: the folder in which portions will arrive, if any will.
     :raises TreeError: if there is something else than a folder.
     :raises InvalidLock: if its lock cannot be read.
     """
@@ -71,15 +79,23 @@ def describe(tree: Tree, staging: str) -> Target:
     existing = tree.root
     while not os.path.isdir(existing):
         existing = os.path.dirname(existing)
-    room, staging_room = os.statvfs(existing), os.statvfs(staging)
-    same = os.stat(existing).st_dev == os.stat(staging).st_dev
+    room = os.statvfs(existing)
     return Target(
+        root=tree.root,
+        python=sys.executable,
         inventory=_inventory.scan(tree),
         lock=_lock.read(tree),
         free_bytes=room.f_bavail * room.f_frsize,
         free_inodes=room.f_favail if room.f_files else None,
-        staging_free_bytes=None if same else staging_room.f_bavail * staging_room.f_frsize,
+        staging_free_bytes=_other_room(staging, existing) if staging else None,
     )
+
+
+def _other_room(folder: str, than: str) -> int | None:
+    if os.stat(folder).st_dev == os.stat(than).st_dev:
+        return None
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
 
 
 def load_target(answer: dict[str, Any]) -> Target:
@@ -88,6 +104,8 @@ def load_target(answer: dict[str, Any]) -> Target:
     :raises TreeError: if it is something else.
     """
     return Target(
+        root=answer["root"],
+        python=answer["python"],
         inventory=_inventory.load(answer["inventory"]),
         lock=_lock.load(_inventory.unshrink(answer["lock"]), "the host's lock"),
         free_bytes=answer["free_bytes"],
@@ -239,11 +257,7 @@ def write_portion(source: Source, portion: list[Piece], out: _archive.Sink) -> N
     """
     writer = _archive.Writer(out)
     for piece in portion:
-        with source.open_blob(piece.digest, piece.offset) as file:
-            if piece.length == piece.size:
-                writer.blob(piece.digest, piece.size, file)
-            else:
-                writer.blob_range(piece.digest, Range(piece.offset, piece.size), piece.length, file)
+        _write_piece(source, piece, writer, ignore)
     writer.end()
 
 
@@ -253,6 +267,34 @@ def write_links(source: Source, plan: Plan, out: _archive.Sink) -> None:
     writer.lock(source.lock.dump())
     writer.links(plan.links)
     writer.end()
+
+
+def write_all(source: Source, plan: Plan, out: _archive.Sink, progress: Callback) -> None:
+    """Write all of a plan as one archive.
+
+    :raises TreeError: if a blob is not there any more.
+    """
+    writer = _archive.Writer(out)
+    done = 0
+    for number, piece in enumerate(plan.blobs):
+
+        def count(step: Progress, blobs: int = number) -> None:
+            nonlocal done
+            done += step.done_bytes
+            progress(Progress("sending", done, plan.size, blobs, len(plan.blobs), "blobs"))
+
+        _write_piece(source, piece, writer, count)
+    writer.lock(source.lock.dump())
+    writer.links(plan.links)
+    writer.end()
+
+
+def _write_piece(source: Source, piece: Piece, writer: _archive.Writer, progress: Callback) -> None:
+    with source.open_blob(piece.digest, piece.offset) as file:
+        if piece.length == piece.size:
+            writer.blob(piece.digest, piece.size, file, progress)
+        else:
+            writer.blob_range(piece.digest, Range(piece.offset, piece.size), piece.length, file, progress)
 
 
 def _rest(digest: str, size: int, present: int) -> Piece:

@@ -11,8 +11,12 @@ version_added: 0.1.0
 short_description: Brings a registry tree to a host, sending only what it lacks
 description:
   - Makes a registry tree on the target host hold everything that a tree or bundle on the controller holds.
-  - Only what the host lacks is sent, found by digests. It goes in a few large portions over the connection that the
-    inventory gives for the host, whatever that is (ssh, local, docker, ...).
+  - Only what the host lacks is sent, found by digests, over the connection that the inventory gives for the host,
+    whatever that is (ssh, local, docker, ...).
+  - Over P(ansible.builtin.ssh#connection) it goes down one process of ssh, which Ansible itself begins with all that is
+    set for the connection (jump hosts, keys, passwords, ControlPersist, C(become) with and without a password), but
+    without compression. Over other connections it goes in a few large portions. Where ssh cannot be used in that way,
+    it goes in portions too, and C(-v) says why.
   - A registry may serve the tree meanwhile. Blobs come first, then the links that make them available, then tags, so
     that no tag is ever seen before everything that it needs. The bytes of each blob are hashed as they arrive.
   - After an interruption the next run goes on where this one stopped, within a large blob as well.
@@ -60,10 +64,11 @@ extends_documentation_fragment:
   - seahub.offline._attributes
 notes:
   - The part on the target host needs nothing but Python.
-  - A portion of at most 128 MiB lies in the remote temporary folder (C(ansible_remote_tmp)) at a time.
+  - Over ssh no temporary file is written. Of the portions, one of at most 128 MiB lies in the remote temporary folder
+    (C(ansible_remote_tmp)) at a time.
   - Ansible's own default for ssh is to compress (C(-C) in C(ssh_args)), which makes the transfer of layers, which are
-    compressed already, several times slower. The C(ansible.cfg) that comes with this collection turns that off; do the
-    same in your own.
+    compressed already, several times slower. Where that is set, the module opens a connection of its own beside the one
+    that is kept (C(ControlPersist)). The C(ansible.cfg) that comes with this collection does not set it.
 author:
   - seahub.offline contributors (!UNKNOWN)
 seealso:

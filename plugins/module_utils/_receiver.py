@@ -1,0 +1,85 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The far side of a stream: a program that takes an archive from its standard input into a tree.
+
+It comes down the stream itself: `BOOTSTRAP`, on the command line, reads as many bytes of a zip file as it is told and
+runs `main` out of it. Then follows a line that says what to do, and the archive. It answers on its standard output, in
+lines that begin with `MARK`; whatever else stands there was written by the host's login.
+"""
+
+# Note that this module util is **PRIVATE** to the collection. It can change at any time.
+# Do not use it from other collections or standalone plugins/modules.
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, BinaryIO, Callable
+
+from ansible_collections.seahub.offline.plugins.module_utils import _archive
+from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+
+# The zip file is kept in memory: nothing is left behind on the host, whenever this ends.
+BOOTSTRAP = """
+import os, sys
+code = os.memfd_create("seahub")
+with open(code, "wb", closefd=False) as file:
+    file.write(sys.stdin.buffer.read(int(sys.argv[1])))
+sys.dont_write_bytecode = True
+sys.path.insert(0, "/proc/self/fd/%d" % code)
+from ansible_collections.seahub.offline.plugins.module_utils import _receiver
+_receiver.main()
+"""
+
+MARK = "seahub.offline.tree_sync "
+"""How a line of its answers begins."""
+
+_WAIT_FOR_WRITER = 30
+
+
+def order(dest: str) -> bytes:
+    """Return the line that says what to do.
+
+    :param dest: the folder of the tree.
+    """
+    return json.dumps({"dest": dest}).encode() + b"\n"
+
+
+def answers(output: str) -> list[dict[str, Any]]:
+    """Return what a receiver has answered: that it is ready, and what came of it, as far as it got.
+
+    :param output: all that was on its standard output.
+    """
+    return [json.loads(line[len(MARK) :]) for line in output.splitlines() if line.startswith(MARK)]
+
+
+def serve(stream: BinaryIO, answer: Callable[[dict[str, Any]], None]) -> None:
+    """Do what the order in a stream says.
+
+    :param answer: told that the archive can come, then what came of it.
+    """
+    dest = json.loads(stream.readline())["dest"]
+    tree = Tree(dest)
+    answer({"ready": True})
+    try:
+        with tree.exclusive(wait=_WAIT_FOR_WRITER):
+            received = _archive.receive(stream, tree)
+    except SeahubError as error:
+        answer({"error": str(error)})
+    except OSError as error:
+        answer({"error": f"{dest} on the host cannot be used: {error}"})
+    else:
+        answer({"blobs": received.blobs, "size": received.size})
+
+
+def main() -> None:
+    """Serve what comes on the standard input."""
+
+    def answer(what: dict[str, Any]) -> None:
+        sys.stdout.write(f"{MARK}{json.dumps(what)}\n")
+        sys.stdout.flush()
+
+    serve(sys.stdin.buffer, answer)
