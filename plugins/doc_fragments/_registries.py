@@ -76,6 +76,4 @@ options:
       - File in which the module keeps how far it is, as one line of JSON.
       - Without it, progress is shown while the task runs.
     type: path
-requirements:
-  - requests >= 2.28
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Repairing a tree: blobs that are missing or damaged come from other trees and bundles, links from the lock.
+"""Repairing a tree: what is missing or damaged comes from other trees, bundles and registries, links from the lock.
 
 A registry may serve the tree meanwhile: each blob is replaced at once, and tags are set when what they need is there.
 """
@@ -13,7 +13,7 @@ A registry may serve the tree meanwhile: each blob is replaced at once, and tags
 from __future__ import annotations
 
 import dataclasses
-from typing import BinaryIO, Iterable, Iterator, Sequence
+from typing import BinaryIO, Iterable, Iterator, Mapping, Protocol, Sequence
 
 from ansible_collections.seahub.offline.plugins.module_utils import _check, _digest, _lock, _manifest, _progress
 from ansible_collections.seahub.offline.plugins.module_utils._check import Findings
@@ -22,6 +22,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     InvalidManifest,
     InvalidPlatform,
     NotInTree,
+    SeahubError,
     TreeError,
     TreeNotWritable,
 )
@@ -39,11 +40,13 @@ class Repair:
     - blobs: digest and size in bytes of each blob that came anew.
     - links: links and tags that were set anew.
     - findings: what is wrong with the tree now.
+    - refusals: why a blob did not come from a registry that was asked for it.
     """
 
     blobs: dict[str, int]
     links: Inventory
     findings: Findings
+    refusals: Mapping[str, SeahubError] = dataclasses.field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -51,28 +54,48 @@ class Repair:
         return bool(self.blobs) or self.links != Inventory()
 
 
-def plan(tree: Tree, findings: Findings, sources: Sequence[Source]) -> Repair:
-    """Find out what can be repaired, without a look at the bytes of the sources; nothing is changed.
+class Donor(Protocol):
+    """What is asked for the blobs that no source has: registries."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Digest and size in bytes of what it may have."""
+
+    def fetch(self, tree: Tree, digests: Iterable[str], report: _progress.Callback) -> Mapping[str, SeahubError]:
+        """Bring blobs into the tree, verified; return why each of those failed that did."""
+
+
+def plan(tree: Tree, findings: Findings, sources: Sequence[Source], donor: Donor | None = None) -> Repair:
+    """Find out what can be repaired, without a look at the bytes of the sources; nothing is changed, nobody is asked.
 
     :param findings: what a check of the tree has found.
     :param sources: where blobs can come from, asked in this order.
+    :param donor: asked after them.
     """
-    found = {digest: _size(digest, sources) for digest in sorted(_wanted(findings))}
+    known = donor.sizes if donor else {}
+    found = {digest: _size(digest, sources, known) for digest in sorted(_wanted(findings))}
     blobs = {digest: size for digest, size in found.items() if size is not None}
     return Repair(blobs, _links(tree, _wanted(findings)), findings)
 
 
 def repair(
-    tree: Tree, findings: Findings, sources: Sequence[Source], report: _progress.Callback = _progress.ignore
+    tree: Tree,
+    findings: Findings,
+    sources: Sequence[Source],
+    report: _progress.Callback = _progress.ignore,
+    donor: Donor | None = None,
 ) -> Repair:
     """Repair what can be repaired, while nobody else can write the tree.
 
     :raises TreeNotWritable: if the disk of the tree is full, or does not take what is written.
     """
     blobs: dict[str, int] = {}
+    refusals: dict[str, SeahubError] = {}
     links = Inventory()
     while True:
         fetched = dict(_fetch_all(tree, sorted(_wanted(findings) - set(blobs)), sources, report))
+        if donor:
+            fetched.update(_ask(tree, donor, _wanted(findings) - {*blobs, *fetched, *refusals}, refusals, report))
         blobs.update(fetched)
         corrupt = tuple(item for item in findings.corrupt if item.digest not in blobs)
         tree.sync()
@@ -80,15 +103,24 @@ def repair(
         findings = dataclasses.replace(_check.check(tree, rehash=False), corrupt=corrupt)
         # A manifest that came anew may need what nobody knew of.
         if not fetched:
-            return Repair(blobs, links, findings)
+            return Repair(blobs, links, findings, refusals)
+
+
+def _ask(
+    tree: Tree, donor: Donor, digests: Iterable[str], refusals: dict[str, SeahubError], report: _progress.Callback
+) -> dict[str, int]:
+    asked = {digest: donor.sizes[digest] for digest in sorted(digests) if digest in donor.sizes}
+    failed = donor.fetch(tree, asked, report)
+    refusals.update(failed)
+    return {digest: size for digest, size in asked.items() if digest not in failed}
 
 
 def _wanted(findings: Findings) -> frozenset[str]:
     return findings.lacking | {item.digest for item in findings.corrupt}
 
 
-def _size(digest: str, sources: Iterable[Source]) -> int | None:
-    sizes = (source.everything.blobs.get(digest) for source in sources)
+def _size(digest: str, sources: Iterable[Source], known: Mapping[str, int]) -> int | None:
+    sizes = (blobs.get(digest) for blobs in (*(source.everything.blobs for source in sources), known))
     return next((size for size in sizes if size is not None), None)
 
 

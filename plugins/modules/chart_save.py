@@ -48,6 +48,7 @@ options:
       - Path of a file with the public keys that are trusted to sign charts, as C(gpg --export) writes it.
     type: path
 requirements:
+  - requests >= 2.28
   - PyYAML
 notes:
   - In check mode, charts of classic repositories are downloaded, though not saved. Their digests are those of their

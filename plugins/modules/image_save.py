@@ -20,6 +20,8 @@ extends_documentation_fragment:
   - seahub.offline._attributes
   - seahub.offline._registries
   - seahub.offline._save
+requirements:
+  - requests >= 2.28
 options:
   images:
     description:

@@ -13,7 +13,8 @@ description:
   - Makes sure that everything is in a tree or a bundle that its references and tags need, and that every blob has the
     bytes that its digest names. Names what is missing or corrupt, and which references are affected.
   - Fails if anything is missing or corrupt. Blobs that nothing needs are named but are no failure.
-  - Reads only, unless O(repair) is given. It needs nothing but Python, and can run beside a registry that is serving.
+  - Reads only, unless a repair is asked for. It needs nothing but Python, unless registries are asked, and can run
+    beside a registry that is serving.
 options:
   path:
     description:
@@ -34,16 +35,22 @@ options:
     type: list
     elements: path
     default: []
+  repair_registry:
+    description:
+      - A registry from which that is taken which O(repair) does not have. It calls things as the tree does, such as
+        V(sea.hub:5000), or with a path before each name, such as V(harbor.example.com/offline).
+      - It is asked for what the lock of the tree knows.
+    type: str
+  repair_upstream:
+    description:
+      - Whether the registries are asked, in the end, from which the references came, as the lock says.
+    type: bool
+    default: false
   wait:
     description:
       - Seconds that a repair waits for another process that is writing the tree; then the module fails.
     type: int
     default: 0
-  progress_file:
-    description:
-      - File in which the module keeps how far it is, as one line of JSON.
-      - Without it, progress is shown while the task runs.
-    type: path
 attributes:
   check_mode:
     support: full
@@ -53,6 +60,9 @@ attributes:
     support: full
 extends_documentation_fragment:
   - seahub.offline._attributes
+  - seahub.offline._registries
+requirements:
+  - requests >= 2.28, for O(repair_registry) and O(repair_upstream)
 author:
   - seahub.offline contributors (!UNKNOWN)
 seealso:
@@ -69,6 +79,11 @@ EXAMPLES = r"""
   seahub.offline.tree_check:
     path: /var/lib/seahub/tree
     repair: [/mnt/usb/seahub/bundle.tar]
+
+- name: Mend the tree of the build host from where it came from
+  seahub.offline.tree_check:
+    path: seahub/tree
+    repair_upstream: true
 """
 
 RETURN = r"""
@@ -121,7 +136,7 @@ bytes:
   type: int
 repaired:
   description:
-    - What O(repair) has brought back; in check mode, what it could.
+    - What was brought back; in check mode, what could be, if those who are said to have it do.
   returned: when there is a tree
   type: dict
   contains:
@@ -137,12 +152,21 @@ repaired:
       type: int
 """
 
+import contextlib
 import os
-from typing import Any
+from typing import Any, Iterator
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.seahub.offline.plugins.module_utils import _check, _lock, _progress, _repair
+from ansible_collections.seahub.offline.plugins.module_utils import (
+    _check,
+    _donor,
+    _endpoint,
+    _lock,
+    _progress,
+    _repair,
+    _save_module,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._check import Findings
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory
@@ -151,18 +175,29 @@ from ansible_collections.seahub.offline.plugins.module_utils._source import open
 from ansible_collections.seahub.offline.plugins.module_utils._tree import LAYOUT, Tree
 
 
+class Module(_save_module.HidesSecrets, AnsibleModule):
+    """An AnsibleModule that never shows what 'registries' keeps secret."""
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
+            **_save_module.REGISTRY_ARGUMENTS,
             "path": {"type": "path", "required": True},
             "rehash": {"type": "bool", "default": True},
             "repair": {"type": "list", "elements": "path", "default": []},
+            "repair_registry": {"type": "str"},
+            "repair_upstream": {"type": "bool", "default": False},
             "wait": {"type": "int", "default": 0},
-            "progress_file": {"type": "path"},
         },
+        required_together=_save_module.REQUIRED_TOGETHER,
         supports_check_mode=True,
+        # Passwords lie deep in 'registries', where the log of invocations would not find them.
+        no_log=True,
     )
+    if _asks_registries(module.params) and _endpoint.REQUESTS_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("requests"), exception=_endpoint.REQUESTS_IMPORT_ERROR)
     try:
         done = _check_and_repair(module.params, module.check_mode)
     except SeahubError as error:
@@ -171,13 +206,13 @@ def main() -> None:
         module.fail_json(msg=f"{module.params['path']} cannot be read: {error}")
     result = _result(done)
     if not done.findings.ok and not (module.check_mode and done.changed):
-        module.fail_json(msg=_summary(module.params["path"], done.findings), **result)
+        module.fail_json(msg=_summary(module.params["path"], done), **result)
     module.exit_json(**result)
 
 
 def _check_and_repair(params: dict[str, Any], check_mode: bool) -> Repair:
     path, rehash, report = params["path"], params["rehash"], _progress.callback(params["progress_file"])
-    if not params["repair"]:
+    if not params["repair"] and not _asks_registries(params):
         return Repair({}, Inventory(), _check_path(path, rehash, report))
     if os.path.isfile(path):
         raise TreeError(
@@ -185,10 +220,33 @@ def _check_and_repair(params: dict[str, Any], check_mode: bool) -> Repair:
         )
     tree = Tree(path)
     sources = [open_source(source) for source in params["repair"]]
-    if check_mode:
-        return _repair.plan(tree, _check.check(tree, rehash, report), sources)
-    with tree.exclusive(params["wait"]):
-        return _repair.repair(tree, _check.check(tree, rehash, report), sources, report)
+    with _donor_of(params, tree) as donor:
+        if check_mode:
+            return _repair.plan(tree, _check.check(tree, rehash, report), sources, donor)
+        with tree.exclusive(params["wait"]):
+            return _repair.repair(tree, _check.check(tree, rehash, report), sources, report, donor)
+
+
+def _asks_registries(params: dict[str, Any]) -> bool:
+    return bool(params["repair_registry"] or params["repair_upstream"])
+
+
+def _places(params: dict[str, Any]) -> list[_donor.Place]:
+    own = [_donor.under_own_names(params["repair_registry"])] if params["repair_registry"] else []
+    return own + [_donor.origin] * params["repair_upstream"]
+
+
+@contextlib.contextmanager
+def _donor_of(params: dict[str, Any], tree: Tree) -> Iterator[_donor.Donor | None]:
+    if not _asks_registries(params):
+        yield None
+        return
+    retry = _save_module.retry_policy(params)
+    registries = _save_module.make_registries(params, retry)
+    try:
+        yield _donor.Donor(_lock.read(tree), _places(params), registries, retry, max(1, params["parallel"]))
+    finally:
+        registries.close()
 
 
 def _check_path(path: str, rehash: bool, report: _progress.Callback) -> Findings:
@@ -224,13 +282,15 @@ def _result(done: Repair) -> dict[str, Any]:
     }
 
 
-def _summary(path: str, findings: Findings) -> str:
+def _summary(path: str, done: Repair) -> str:
+    findings = done.findings
     lines = [f"{path} is damaged; save or send these references again, or repair it from another tree or bundle:"]
     lines += [f"- {sentence}" for sentence in findings.missing]
     lines += [
         f"- the blob {item.digest} is corrupt ({item.found}); {', '.join(item.used_by) or 'nothing'} needs it"
         for item in findings.corrupt
     ]
+    lines += [f"- the blob {digest} was not to be had: {error}" for digest, error in sorted(done.refusals.items())]
     return "\n".join(lines)
 
 

@@ -65,6 +65,8 @@ attributes:
 extends_documentation_fragment:
   - seahub.offline._attributes
   - seahub.offline._registries
+requirements:
+  - requests >= 2.28
 notes:
   - Repositories in ECR, projects in Harbor and organisations in Quay have to be there before.
   - Many registries refuse an index of which only some platforms were saved. Then the one image that there is gets the

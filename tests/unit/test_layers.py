@@ -11,11 +11,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import pythons
 from tests.project import ROOT
+from tests.unit.trees import make_tree
 
 PLUGINS = ROOT / "plugins"
 PREFIX = "ansible_collections.seahub.offline.plugins."
@@ -24,6 +26,8 @@ PREFIX = "ansible_collections.seahub.offline.plugins."
 # Every other module runs on air-gapped hosts.
 BUILD_SIDE_MODULES = {"chart_save", "image_save", "registry_certificate", "tree_push"}
 RUN_SIDE_MODULES = sorted({path.stem for path in PLUGINS.glob("modules/*.py")} - BUILD_SIDE_MODULES)
+# Of these, some options ask registries and need requests; everything else works without.
+ASK_REGISTRIES = {"tree_check"}
 
 # kind of plugin -> the kinds it may import
 BELOW = {
@@ -98,7 +102,7 @@ def test_shared_code_is_private(source: str) -> None:
     assert source.split(".")[1].startswith("_")
 
 
-@pytest.mark.parametrize("module", RUN_SIDE_MODULES)
+@pytest.mark.parametrize("module", sorted(set(RUN_SIDE_MODULES) - ASK_REGISTRIES))
 def test_nothing_on_the_run_side_needs_more_than_the_standard_library(module: str) -> None:
     needed = {source: third_party(source) for source in closure(f"modules.{module}")}
     assert {source: names for source, names in needed.items() if names} == {}
@@ -142,3 +146,26 @@ for name in json.loads(sys.argv[2]):
         [python, "-I", "-S", "-c", program, run_host, names], capture_output=True, text=True, cwd=run_host
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_tree_is_checked_with_python_alone_and_only_registries_need_more(run_host: Path, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree", {"team/app:1": [b"layer"]})
+    program = """
+import runpy, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+from ansible.module_utils import basic
+basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.argv[3].encode(), "legacy"
+runpy.run_module(sys.argv[2], run_name="__main__")
+"""
+
+    def check(**options: object) -> dict[str, Any]:
+        given = json.dumps({"ANSIBLE_MODULE_ARGS": {"path": tree.root, **options}})
+        command = [sys.executable, "-I", "-S", "-c", program, str(run_host), f"{PREFIX}modules.tree_check", given]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=run_host)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    assert check()["ok"]
+    assert check(repair=[tree.root])["ok"]
+    assert "requests" in check(repair_upstream=True)["msg"]
