@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tests.lab import packages
 
-from .saving import BENCHMARKS
+from . import saving, syncing
+
+BENCHMARKS = {**saving.BENCHMARKS, **syncing.BENCHMARKS}
 
 
 def main() -> None:

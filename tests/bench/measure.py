@@ -9,7 +9,7 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,3 +49,17 @@ def run(command: Sequence[str | Path], cwd: Path | None = None, env: dict[str, s
 def spread(values: Sequence[float]) -> str:
     """Return the median, and the range around it."""
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def show(title: str, measured: dict[str, list[Measured]]) -> None:
+    """Print what was measured of each."""
+    print(title)
+    for name, values in measured.items():
+        seconds, mebibytes = [item.seconds for item in values], [item.mebibytes for item in values]
+        print(f"  {name:18} {spread(seconds)} s, {max(mebibytes):.0f} MiB at most")
+
+
+def ratio(name: str, ones: Iterable[Measured], others: Iterable[Measured]) -> None:
+    """Print how the times of ones compare with those of others in the same round."""
+    ratios = [one.seconds / other.seconds for one, other in zip(ones, others, strict=True)]
+    print(f"  {name}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")

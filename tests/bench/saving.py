@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .content import ImageSet
 from .line import bad_line
-from .measure import Measured, run, spread
+from .measure import Measured, ratio, run, show
 from .servers import registry
 
 MIB = 1024 * 1024
@@ -35,20 +34,20 @@ def save(work: Path, pairs: int) -> None:
             peer.append(_skopeo(PLAIN, work, host))
             limit.append(_copy(storage, work))
             whole.append(_build(PLAIN, work, host))
-    _show(
+    show(
         f"save: {PLAIN.images} images, {PLAIN.size / MIB:.0f} MiB, {pairs} rounds",
         {"engine": engine, "skopeo sync": peer, "cp and sha256sum": limit, "build.yml": whole},
     )
-    _ratio("engine / skopeo sync", engine, peer)
-    _ratio("engine / (cp and sha256sum)", engine, limit)
-    _ratio("build.yml / skopeo sync", whole, peer)
+    ratio("engine / skopeo sync", engine, peer)
+    ratio("engine / (cp and sha256sum)", engine, limit)
+    ratio("build.yml / skopeo sync", whole, peer)
 
 
 def memory(work: Path, pairs: int) -> None:
     """One blob of 4 GiB: the engine's memory."""
     with _served(HUGE, work) as (_storage, host):
         engine = [_engine(HUGE, work, host) for _round in range(min(pairs, 2))]
-    _show("memory: one blob of 4096 MiB", {"engine": engine})
+    show("memory: one blob of 4096 MiB", {"engine": engine})
 
 
 def again(work: Path, pairs: int) -> None:
@@ -57,7 +56,7 @@ def again(work: Path, pairs: int) -> None:
         tree = work / "again"
         _engine(MANY, work, host, tree)
         engine = [_engine(MANY, work, host, tree, keep=True) for _round in range(pairs)]
-    _show("again: 1000 references, nothing new", {"engine": engine})
+    show("again: 1000 references, nothing new", {"engine": engine})
 
 
 def line(work: Path, pairs: int) -> None:
@@ -67,8 +66,8 @@ def line(work: Path, pairs: int) -> None:
         for _pair in range(pairs):
             engine.append(_engine(SMALL, work, host))
             peer.append(_skopeo(SMALL, work, host))
-    _show(f"line: {SMALL.images} images of small layers, 50 ms, 1 % broken", {"engine": engine, "skopeo sync": peer})
-    _ratio("skopeo sync / engine", peer, engine)
+    show(f"line: {SMALL.images} images of small layers, 50 ms, 1 % broken", {"engine": engine, "skopeo sync": peer})
+    ratio("skopeo sync / engine", peer, engine)
 
 
 BENCHMARKS: dict[str, Callable[[Path, int], None]] = {"save": save, "memory": memory, "again": again, "line": line}
@@ -127,15 +126,3 @@ def _build(images: ImageSet, work: Path, host: str) -> Measured:
     }
     (work / "build.json").write_text(json.dumps(variables))
     return run(["ansible-playbook", "build.yml", "-e", f"@{work / 'build.json'}"], cwd=ROOT)
-
-
-def _show(title: str, measured: dict[str, list[Measured]]) -> None:
-    print(title)
-    for name, values in measured.items():
-        seconds, mebibytes = [item.seconds for item in values], [item.mebibytes for item in values]
-        print(f"  {name:18} {spread(seconds)} s, {max(mebibytes):.0f} MiB at most")
-
-
-def _ratio(name: str, ones: Iterable[Measured], others: Iterable[Measured]) -> None:
-    ratios = [one.seconds / other.seconds for one, other in zip(ones, others, strict=True)]
-    print(f"  {name}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
