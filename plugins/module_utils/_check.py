@@ -56,6 +56,7 @@ class Findings:
     - unreferenced: blobs that no manifest needs, with their sizes in bytes; they only take room.
     - partials: half-finished blobs, with their present sizes in bytes; the next run goes on with them.
     - blobs, size: how many blobs were read, and their bytes.
+    - damaged: a sentence for each part of a bundle that is not as it was written.
     """
 
     missing: tuple[str, ...]
@@ -65,11 +66,12 @@ class Findings:
     partials: Mapping[str, int]
     blobs: int
     size: int
+    damaged: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether everything that the tree shows is there and right."""
-        return not self.missing and not self.corrupt
+        return not self.missing and not self.corrupt and not self.damaged
 
 
 def check(tree: Tree, rehash: bool = True, report: _progress.Callback = _progress.ignore) -> Findings:
@@ -85,8 +87,10 @@ def check(tree: Tree, rehash: bool = True, report: _progress.Callback = _progres
 
 
 def check_source(source: Source, rehash: bool = True, report: _progress.Callback = _progress.ignore) -> Findings:
-    """Check a bundle, or a tree that has a lock, like `check`."""
-    return _examine(_Holding(source.lock, source.everything, source.open_blob), rehash, report)
+    """Check a bundle, or a tree that has a lock, like `check`; of a bundle in parts each of these, too."""
+    damaged = source.damaged_parts(report) if rehash else []
+    findings = _examine(_Holding(source.lock, source.everything, source.open_blob), rehash, report)
+    return dataclasses.replace(findings, damaged=tuple(damaged))
 
 
 class _Holding:

@@ -26,6 +26,7 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _lock,
     _manifest,
     _mountable,
+    _progress,
     _squashfs,
     _tar,
     _tools,
@@ -151,24 +152,13 @@ class Source:
 
         :raises InvalidArchive: naming each damaged part.
         """
-        total = sum(os.path.getsize(path) for path in self.parts)
-        done = 0
-        problems: list[str] = []
-
-        def count(read: int) -> None:
-            nonlocal done
-            done += read
-            progress(Progress("checking parts", done, total))
-
-        for path in self.parts:
-            try:
-                _bundle_parts.verify(path, count)
-            except BundleError as error:
-                problems += error.problems
-            except OSError as error:
-                problems.append(f"{path} cannot be read: {error.strerror}")
+        problems = self.damaged_parts(progress)
         if problems:
             raise _tar.InvalidArchive("nothing was changed: " + "; ".join(problems))
+
+    def damaged_parts(self, progress: Callback) -> list[str]:
+        """Read each part of a bundle; return a sentence for each whose checksum does not match."""
+        return _damaged(self.parts, progress)
 
     def gaps(self) -> list[str]:
         """Return a sentence for each thing that a reference needs and that is not there."""
@@ -227,8 +217,30 @@ def _open_bundle(path: str, open_: Callable[[], io.RawIOBase], parts: Sequence[s
     try:
         index = _MountableIndex(path, open_) if _is_squashfs(open_) else _Index(path, open_)
     except TreeError as error:
-        raise _tar.InvalidArchive(f"{path} is no bundle: {error}") from error
+        # On which medium to look is worth reading them all.
+        said = [f"{path} is no bundle: {error}", *_damaged(parts, _progress.ignore)]
+        raise _tar.InvalidArchive("; ".join(said)) from error
     return Source(path, "bundle", index.lock, index.inventory, index.open_blob, parts, index.partial, index.tools)
+
+
+def _damaged(parts: Sequence[str], progress: Callback) -> list[str]:
+    total = sum(os.path.getsize(path) for path in parts)
+    done = 0
+    problems: list[str] = []
+
+    def count(read: int) -> None:
+        nonlocal done
+        done += read
+        progress(Progress("checking parts", done, total))
+
+    for path in parts:
+        try:
+            _bundle_parts.verify(path, count)
+        except BundleError as error:
+            problems += error.problems
+        except OSError as error:
+            problems.append(f"{path} cannot be read: {error.strerror}")
+    return problems
 
 
 def _is_squashfs(open_: Callable[[], io.RawIOBase]) -> bool:

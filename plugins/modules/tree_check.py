@@ -18,7 +18,8 @@ description:
 options:
   path:
     description:
-      - The folder of the tree, or the file of a bundle, which is not unpacked for that.
+      - The folder of the tree, or the file of a bundle, which is not unpacked for that; of a bundle in parts, one of
+        these or the folder in which they lie.
     type: path
     required: true
   rehash:
@@ -112,6 +113,13 @@ corrupt:
       description: The names in the tree that need it.
       type: list
       elements: str
+damaged:
+  description:
+    - A sentence for each part of a bundle in parts whose checksum does not match.
+    - They are compared if O(rehash) is true.
+  returned: when there is a tree
+  type: list
+  elements: str
 unreferenced:
   description: The digests of blobs that no manifest needs.
   returned: when there is a tree
@@ -269,6 +277,7 @@ def _result(done: Repair) -> dict[str, Any]:
         "corrupt": [
             {"digest": item.digest, "found": item.found, "used_by": list(item.used_by)} for item in findings.corrupt
         ],
+        "damaged": list(findings.damaged),
         "unreferenced": list(findings.unreferenced),
         "unreferenced_bytes": sum(findings.unreferenced.values()),
         "partial": list(findings.partials),
@@ -285,7 +294,7 @@ def _result(done: Repair) -> dict[str, Any]:
 def _summary(path: str, done: Repair) -> str:
     findings = done.findings
     lines = [f"{path} is damaged; save or send these references again, or repair it from another tree or bundle:"]
-    lines += [f"- {sentence}" for sentence in findings.missing]
+    lines += [f"- {sentence}" for sentence in (*findings.damaged, *findings.missing)]
     lines += [
         f"- the blob {item.digest} is corrupt ({item.found}); {', '.join(item.used_by) or 'nothing'} needs it"
         for item in findings.corrupt
