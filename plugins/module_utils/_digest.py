@@ -21,7 +21,9 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import Inva
 CHUNK = 1024 * 1024
 """Bytes read at a time: large enough that hashing runs outside the interpreter lock nearly all the time."""
 
-_HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
+HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
+"""How many hexadecimal digits a digest of each algorithm has."""
+
 _DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
 
 
@@ -33,7 +35,7 @@ def split(digest: str) -> tuple[str, str]:
         is safe as a path component.
     """
     match = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
-    if match is None or len(match.group(2)) != _HEX_LENGTH[match.group(1)]:
+    if match is None or len(match.group(2)) != HEX_LENGTH[match.group(1)]:
         raise InvalidDigest(
             f"{shorten(digest)} is no digest: expected sha256: (or sha384:, sha512:) and lower case hexadecimal digits"
         )

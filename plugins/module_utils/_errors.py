@@ -13,6 +13,7 @@ Each message says what happened, where, and what to do about it; edges (modules,
     ├── InvalidManifest       bytes that are no manifest this collection can carry
     ├── InvalidChart          an archive that is no Helm chart
     ├── InvalidLock           a lock file that cannot be read
+    ├── InvalidReceipt        a receipt that cannot be read
     ├── DigestMismatch        bytes that are not those their digest names
     ├── PlatformMissing       an image that does not have a wanted platform
     ├── NotSigned             something that nobody who may has signed, or a key that cannot sign
@@ -61,6 +62,10 @@ class InvalidChart(SeahubError):
 
 class InvalidLock(SeahubError):
     """A lock file that cannot be read."""
+
+
+class InvalidReceipt(SeahubError):
+    """A receipt that cannot be read."""
 
 
 class DigestMismatch(SeahubError):
