@@ -5,8 +5,9 @@
 """A tree as a tar, and back.
 
 The order is that in which it can be put into a tree that a registry serves at that moment: the lock, which says what is
-to come, then blobs, then the links that make them available, then tags. The same content gives the same bytes. What is
-carried beside the tree stands between the lock and the blobs, where it is found without reading gigabytes.
+to come, then blobs, then the links that make them available, then tags. The same content gives the same bytes. What a
+delta presumes and what is carried beside the tree stand between the lock and the blobs, where they are found without
+reading gigabytes.
 """
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
@@ -18,11 +19,19 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol, Sequence
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _inventory, _layout, _lock, _tar
+from ansible_collections.seahub.offline.plugins.module_utils import (
+    _digest,
+    _inventory,
+    _layout,
+    _lock,
+    _presumption,
+    _tar,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._digest import CHUNK, shorten
-from ansible_collections.seahub.offline.plugins.module_utils._errors import DigestMismatch, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils._errors import DigestMismatch, InvalidReceipt, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, TagName
 from ansible_collections.seahub.offline.plugins.module_utils._layout import Item
+from ansible_collections.seahub.offline.plugins.module_utils._presumption import Presumption
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress, ignore
 from ansible_collections.seahub.offline.plugins.module_utils._tar import InvalidArchive, Member, Range
 from ansible_collections.seahub.offline.plugins.module_utils._tools import Tool
@@ -54,6 +63,11 @@ class Writer:
     def lock(self, data: bytes) -> None:
         """Add the lock."""
         self._small(_layout.LOCK, data)
+
+    def presumption(self, presumption: Presumption | None) -> None:
+        """Add what a delta presumes; nothing if this is none."""
+        if presumption is not None:
+            self._small(_layout.DELTA, presumption.dump())
 
     def tools(self, tools: Sequence[Tool]) -> None:
         """Add what is carried beside the tree."""
@@ -101,9 +115,17 @@ class Writer:
         self._out.write(_tar.padding(length))
 
 
-def length(inventory: Inventory, lock: bytes, comment: str, tools: Sequence[Tool] = ()) -> int:
+def length(
+    inventory: Inventory,
+    lock: bytes,
+    comment: str,
+    tools: Sequence[Tool] = (),
+    presumption: Presumption | None = None,
+) -> int:
     """Return how many bytes the archive of a whole tree will have, with what is carried beside it."""
     total = len(_tar.comment(comment)) + _tar.length(_layout.LOCK, len(lock)) + len(_tar.END)
+    if presumption is not None:
+        total += _tar.length(_layout.DELTA, len(presumption.dump()))
     total += sum(_tar.length(_layout.tool(tool.name), tool.size) for tool in tools)
     total += sum(_tar.length(_layout.blob(digest), size) for digest, size in inventory.blobs.items())
     total += sum(_tar.length(_layout.layer(*link), len(link[1])) for link in inventory.layers)
@@ -159,6 +181,7 @@ class _Receiver:
             "tag": self._take_tag,
             "tag_index": self._take_tag_index,
             "tool": self._pass_over,
+            "delta": self._pass_over,
         }
 
     def run(self, stream: BinaryIO) -> Received:
@@ -289,6 +312,17 @@ def read_tag(member: Member) -> str:
 def read_lock(member: Member) -> bytes:
     """Return the content of the lock in a member."""
     return member.read(_LOCK_LIMIT)
+
+
+def read_presumption(member: Member) -> Presumption:
+    """Return what the delta in a member presumes.
+
+    :raises InvalidArchive: if it cannot be read.
+    """
+    try:
+        return _presumption.load(member.read(_LOCK_LIMIT))
+    except InvalidReceipt as error:
+        raise InvalidArchive(str(error)) from error
 
 
 def _no_gap(digest: str, present: int, offset: int) -> None:

@@ -28,7 +28,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts impor
 from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._hashing import Hashing
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
-from ansible_collections.seahub.offline.plugins.module_utils._source import PARTIAL, Source, signature_path
+from ansible_collections.seahub.offline.plugins.module_utils._source import DELTA, PARTIAL, Source, signature_path
 
 _CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _CHECKSUMS_LIMIT = 16 * 1024 * 1024
@@ -137,7 +137,8 @@ def pack(
     :raises TreeError: if something is missing in the tree, or there is no room for the bundle.
     :raises NotSigned: if the key cannot sign; nothing is written.
     """
-    if not packing.allow_partial:
+    # What a delta lacks itself is what it presumes.
+    if not packing.allow_partial and source.presumption is None:
         source.require_complete()
     lock = source.lock.dump()
     wanted = _wanted(source, lock, path, packing)
@@ -161,7 +162,7 @@ def pack(
 def _wanted(source: Source, lock: bytes, path: str, packing: Packing) -> _Wanted:
     part_size = packing.part_size
     identity = source.identity.decode()
-    comment = f"seahub.offline bundle {identity}{PARTIAL if source.gaps() else ''}"
+    comment = f"seahub.offline bundle {identity}{_mark(source)}"
     size = _size(source, lock, comment, packing.format)
     if part_size is None:
         return _Wanted(path, packing.format, comment, (), [(path, size)])
@@ -177,8 +178,14 @@ def _wanted(source: Source, lock: bytes, path: str, packing: Packing) -> _Wanted
 
 def _size(source: Source, lock: bytes, comment: str, format_: str) -> int:
     if format_ == SQUASHFS:
-        return _mountable.image(source.inventory, lock, comment, source.tools).size
-    return _archive.length(source.inventory, lock, comment, source.tools)
+        return _mountable.image(source.inventory, lock, comment, source.tools, source.presumption).size
+    return _archive.length(source.inventory, lock, comment, source.tools, source.presumption)
+
+
+def _mark(source: Source) -> str:
+    if source.presumption is not None:
+        return DELTA
+    return PARTIAL if source.gaps() else ""
 
 
 def _pack(source: Source, lock: bytes, wanted: _Wanted, progress: Callback) -> list[str]:
@@ -221,12 +228,13 @@ def _write_parts(source: Source, lock: bytes, wanted: _Wanted, staged: Sequence[
 
 def _write(source: Source, lock: bytes, wanted: _Wanted, out: _archive.Sink, progress: Callback) -> None:
     if wanted.format == SQUASHFS:
-        image = _mountable.image(source.inventory, lock, wanted.comment, source.tools)
+        image = _mountable.image(source.inventory, lock, wanted.comment, source.tools, source.presumption)
         _mountable.write(image, out, _opened(source), progress)
         return
     writer = _archive.Writer(out)
     writer.comment(wanted.comment)
     writer.lock(lock)
+    writer.presumption(source.presumption)
     writer.tools(source.tools)
     for digest, size in sorted(source.inventory.blobs.items()):
         with source.open_blob(digest) as file:

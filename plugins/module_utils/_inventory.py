@@ -81,6 +81,10 @@ class Inventory:
         }
 
 
+EMPTY = Inventory()
+"""What a tree holds that does not exist yet."""
+
+
 def load(text: str) -> Inventory:
     """Read what `Inventory.dump` wrote.
 
@@ -147,6 +151,17 @@ def select(inventory: Inventory, lock: Lock) -> Inventory:
         layers=inventory.layers & links,
         manifests=inventory.manifests & links,
         tags={name: digest for name, digest in inventory.tags.items() if name in tags},
+    )
+
+
+def united(one: Inventory, other: Inventory) -> Inventory:
+    """Return what two trees hold together; where they differ, what the other one has."""
+    return Inventory(
+        blobs={**one.blobs, **other.blobs},
+        partials={**one.partials, **other.partials},
+        layers=one.layers | other.layers,
+        manifests=one.manifests | other.manifests,
+        tags={**one.tags, **other.tags},
     )
 
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _reference
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _presumption, _reference
 from ansible_collections.seahub.offline.plugins.module_utils._tree import LAYOUT
 
 LOCK = _lock.FILE
+DELTA = _presumption.FILE
+_SINGLE = {LOCK: "lock", DELTA: "delta"}
 TOOLS = "tools"
 """The folder with what a bundle carries beside its tree."""
 _DIGEST = r"(?P<algorithm>[a-z0-9]+)/(?P<encoded>[0-9a-f]+)"
@@ -39,8 +41,8 @@ _PATTERNS = {kind: re.compile(pattern) for kind, pattern in _KINDS.items()}
 class Item:
     """What a file in a tree is.
 
-    - kind: `lock`, `blob`, `layer`, `manifest`, `tag` (where it points now) or `tag_index` (a manifest it had); or
-      `tool`, which lies beside the tree.
+    - kind: `lock`, `blob`, `layer`, `manifest`, `tag` (where it points now) or `tag_index` (a manifest it had);
+      `delta`, which says what a delta presumes; or `tool`, which lies beside the tree.
     - repository, tag, digest: of what; empty where the kind has none.
     - name: of a tool.
     """
@@ -89,8 +91,8 @@ def parse(name: str) -> Item | None:
     What passes holds a proper digest, repository, tag or plain file name: no other name can be made of it than one
     inside a tree or the folder beside it.
     """
-    if name == LOCK:
-        return Item("lock")
+    if name in _SINGLE:
+        return Item(_SINGLE[name])
     match = _TOOL.fullmatch(name)
     if match is not None:
         return Item("tool", name=match["name"])

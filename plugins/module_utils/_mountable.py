@@ -23,12 +23,13 @@ import os
 import zlib
 from typing import Any, BinaryIO, Iterator, Sequence
 
-from ansible_collections.seahub.offline.plugins.module_utils import _inventory, _layout, _lock, _squashfs
+from ansible_collections.seahub.offline.plugins.module_utils import _inventory, _layout, _lock, _presumption, _squashfs
 from ansible_collections.seahub.offline.plugins.module_utils._archive import Sink
 from ansible_collections.seahub.offline.plugins.module_utils._digest import CHUNK
-from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidDigest, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
+from ansible_collections.seahub.offline.plugins.module_utils._presumption import Presumption
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress, ignore
 from ansible_collections.seahub.offline.plugins.module_utils._squashfs import Layout
 from ansible_collections.seahub.offline.plugins.module_utils._tar import InvalidArchive
@@ -70,6 +71,7 @@ class Found:
     - comment: what it says of itself.
     - positions: where in the bundle each blob begins.
     - tools: name, size and position of what it carries beside its tree.
+    - presumption: what a delta presumes.
     """
 
     comment: str
@@ -77,6 +79,7 @@ class Found:
     inventory: Inventory
     positions: dict[str, int]
     tools: tuple[tuple[str, int, int], ...]
+    presumption: Presumption | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +90,7 @@ class _Index:
     lock_size: int
     tools: tuple[tuple[str, int], ...]
     inventory: Inventory
+    presumption: Presumption | None
 
     def members(self) -> Iterator[tuple[str, int]]:
         yield _layout.LOCK, self.lock_size
@@ -103,6 +107,7 @@ class _Index:
             "comment": self.comment,
             "lock": self.lock_size,
             "tools": self.tools,
+            "delta": self.presumption.dump().decode() if self.presumption is not None else None,
             "inventory": self.inventory.dump(),
         }
         index = json.dumps(document, sort_keys=True).encode()
@@ -112,10 +117,16 @@ class _Index:
         return index + padding + (_FOOTER_MAGIC + place).ljust(_FOOTER - 1) + b"\n"
 
 
-def image(inventory: Inventory, lock: bytes, comment: str, tools: Sequence[Tool] = ()) -> Image:
+def image(
+    inventory: Inventory,
+    lock: bytes,
+    comment: str,
+    tools: Sequence[Tool] = (),
+    presumption: Presumption | None = None,
+) -> Image:
     """Lay out the bundle of a whole tree."""
     inventory = dataclasses.replace(inventory, partials={})
-    index = _Index(comment, len(lock), tuple((tool.name, tool.size) for tool in tools), inventory)
+    index = _Index(comment, len(lock), tuple((tool.name, tool.size) for tool in tools), inventory, presumption)
     layout = _lay_out(index)
     return Image(layout, index.dump(layout), inventory, lock, tuple(tools))
 
@@ -167,6 +178,7 @@ def read(file: io.BufferedIOBase) -> Found:
         inventory=index.inventory,
         positions={digest: layout.positions[_layout.blob(digest)] for digest in index.inventory.blobs},
         tools=tuple((name, size, layout.positions[_layout.tool(name)]) for name, size in index.tools),
+        presumption=index.presumption,
     )
 
 
@@ -241,10 +253,11 @@ def _load_index(data: bytes) -> _Index:
             _count(document["lock"]),
             tuple((name, size) for name, size in document["tools"]),
             _inventory.load(text),
+            None if document["delta"] is None else _presumption.load(document["delta"].encode()),
         )
         _check(index)
         return index
-    except (ValueError, TypeError, KeyError, RecursionError, zlib.error, InvalidDigest, TreeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error, SeahubError) as error:
         raise InvalidArchive(f"the index of the bundle is damaged: {error}") from error
 
 

@@ -12,10 +12,11 @@ Both say what they hold and give the bytes of a blob; what sends or describes a 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import os
-from typing import BinaryIO, Callable, Sequence, cast
+from typing import Any, BinaryIO, Callable, Sequence, cast
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _archive,
@@ -39,15 +40,20 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     NotInTree,
     TreeError,
 )
-from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, Link, TagName
+from ansible_collections.seahub.offline.plugins.module_utils._inventory import EMPTY, Inventory, Link, TagName
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Manifest
+from ansible_collections.seahub.offline.plugins.module_utils._presumption import Presumption
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress
 from ansible_collections.seahub.offline.plugins.module_utils._tools import Tool
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
 PARTIAL = " partial"
 """How the remark of a bundle ends that was packed although something was missing."""
+DELTA = " delta"
+"""How that of a delta ends."""
+
+_SHOWN = 20
 
 
 class Source:
@@ -58,7 +64,9 @@ class Source:
     - lock: the references that it holds.
     - inventory: what these references need, as far as it is there.
     - parts: the files of a bundle in parts.
-    - partial: whether it is a bundle that was packed although something was missing, and says so.
+    - partial: whether it is a bundle that needs a tree with the rest, and says so: a delta, or one that was packed
+      although something was missing.
+    - presumption: what a delta presumes; None if this is none.
     - everything: all that is there.
     """
 
@@ -72,6 +80,7 @@ class Source:
         parts: Sequence[str] = (),
         partial: bool = False,
         tools: Callable[[], Sequence[Tool]] = tuple,
+        presumption: Presumption | None = None,
     ) -> None:
         self.path = path
         self.kind = kind
@@ -80,6 +89,7 @@ class Source:
         self.inventory = _inventory.select(inventory, lock)
         self.parts = tuple(parts)
         self.partial = partial
+        self.presumption = presumption
         self._open_blob = open_blob
         self._tools = tools
 
@@ -90,16 +100,7 @@ class Source:
 
     def with_tools(self, tools: Sequence[Tool]) -> Source:
         """Return the same source with other files beside its tree."""
-        return Source(
-            self.path,
-            self.kind,
-            self.lock,
-            self.everything,
-            self._open_blob,
-            self.parts,
-            self.partial,
-            lambda: tools,
-        )
+        return self._but(tools=lambda: tools)
 
     @property
     def identity(self) -> bytes:
@@ -108,6 +109,8 @@ class Source:
         It is computed from what was found, not from what the bundle says of itself.
         """
         index = self.lock.dump() + (self.inventory.fingerprint() + _tools.fingerprint(self.tools)).encode()
+        if self.presumption is not None:
+            index += self.presumption.dump()
         return _digest.hash_bytes(index).encode()
 
     @property
@@ -126,9 +129,25 @@ class Source:
 
     def with_lock(self, lock: Lock) -> Source:
         """Return the same source, as far as the references of another lock need it."""
-        return Source(
-            self.path, self.kind, lock, self.inventory, self._open_blob, self.parts, self.partial, self._tools
-        )
+        return self._but(lock=lock, inventory=self.inventory)
+
+    def presuming(self, presumption: Presumption, lock: Lock, inventory: Inventory) -> Source:
+        """Return a part of the same source, for trees that hold the rest."""
+        return self._but(lock=lock, inventory=inventory, presumption=presumption, partial=True)
+
+    def _but(self, **changes: Any) -> Source:
+        given: dict[str, Any] = {
+            "path": self.path,
+            "kind": self.kind,
+            "lock": self.lock,
+            "inventory": self.everything,
+            "open_blob": self._open_blob,
+            "parts": self.parts,
+            "partial": self.partial,
+            "tools": self._tools,
+            "presumption": self.presumption,
+        }
+        return Source(**{**given, **changes})
 
     def manifest(self, digest: str) -> Manifest:
         """Read a manifest.
@@ -160,20 +179,39 @@ class Source:
         """Read each part of a bundle; return a sentence for each whose checksum does not match."""
         return _damaged(self.parts, progress)
 
-    def gaps(self) -> list[str]:
-        """Return a sentence for each thing that a reference needs and that is not there."""
-        return _inventory.gaps(self.inventory, self.lock)
+    def gaps(self, present: Inventory = EMPTY) -> list[str]:
+        """Return a sentence for each thing that a reference needs and that is not there.
 
-    def require_complete(self) -> None:
+        :param present: what else there is: the tree into which it will be put.
+        """
+        union = dataclasses.replace(_inventory.united(present, self.inventory), tags=self.inventory.tags)
+        return _inventory.gaps(union, self.lock)
+
+    def require_complete(self, present: Inventory = EMPTY) -> None:
         """Make sure that everything is there that the references need.
 
+        :param present: what the tree holds into which it will be put. It counts only if this is a bundle that needs
+            one and says so.
         :raises TreeError: naming what is missing.
         """
-        gaps = self.gaps()
+        gaps = self.gaps(present if self.partial else EMPTY)
         if gaps:
-            raise TreeError(
-                f"the {self.kind} {self.path} is not complete; save these references again: " + "; ".join(gaps[:20])
+            more = f" (and {len(gaps) - _SHOWN} more)" if len(gaps) > _SHOWN else ""
+            raise TreeError(f"{self._incomplete()}: {'; '.join(gaps[:_SHOWN])}{more}")
+
+    def _incomplete(self) -> str:
+        if self.presumption is not None:
+            return (
+                f"{self.path} is a delta for a tree that holds what it leaves out; this is another one, nothing was"
+                f" written. It was packed since {self.presumption.shown}: bring first the bundle that this came from,"
+                " or one that was packed since a receipt of this tree"
             )
+        if self.partial:
+            return (
+                f"{self.path} was packed from a tree that was not complete, and this tree does not have the rest"
+                " either, nothing was written"
+            )
+        return f"the {self.kind} {self.path} is not complete; save these references again"
 
 
 def signature_path(path: str) -> str:
@@ -220,7 +258,26 @@ def _open_bundle(path: str, open_: Callable[[], io.RawIOBase], parts: Sequence[s
         # On which medium to look is worth reading them all.
         said = [f"{path} is no bundle: {error}", *_damaged(parts, _progress.ignore)]
         raise _tar.InvalidArchive("; ".join(said)) from error
-    return Source(path, "bundle", index.lock, index.inventory, index.open_blob, parts, index.partial, index.tools)
+    return Source(
+        path,
+        "bundle",
+        index.lock,
+        index.inventory,
+        index.open_blob,
+        parts,
+        index.partial,
+        index.tools,
+        index.presumption,
+    )
+
+
+def _require_once_and_whole(item: _layout.Item, member: _tar.Member, seen: set[_layout.Item]) -> None:
+    # Which of two would count differs from reader to reader.
+    if item in seen:
+        raise _tar.InvalidArchive(f"it holds {shorten(member.name)} twice")
+    seen.add(item)
+    if member.range is not None:
+        raise _tar.InvalidArchive(f"it holds only a part of {shorten(member.name)}")
 
 
 def _damaged(parts: Sequence[str], progress: Callback) -> list[str]:
@@ -282,7 +339,8 @@ class _MountableIndex(_Positions):
             found = _mountable.read(file)
         self._positions = found.positions
         self._tools = list(found.tools)
-        self.partial = found.comment.endswith(PARTIAL)
+        self.partial = found.comment.endswith((PARTIAL, DELTA))
+        self.presumption = found.presumption
         self.lock = found.lock
         self.inventory = found.inventory
 
@@ -296,19 +354,17 @@ class _Index(_Positions):
         links: dict[str, set[Link]] = {"layer": set(), "manifest": set()}
         tags: dict[TagName, str] = {}
         lock: bytes | None = None
+        self.presumption: Presumption | None = None
         seen: set[_layout.Item] = set()
         with io.BufferedReader(open_()) as file:
             reader = _tar.Reader(file)
             for member in reader:
                 item = _archive.item_of(member)
-                # Which of two would count differs from reader to reader.
-                if item in seen:
-                    raise _tar.InvalidArchive(f"it holds {shorten(member.name)} twice")
-                seen.add(item)
-                if member.range is not None:
-                    raise _tar.InvalidArchive(f"it holds only a part of {shorten(member.name)}")
+                _require_once_and_whole(item, member, seen)
                 if item.kind == "lock":
                     lock = _archive.read_lock(member)
+                elif item.kind == "delta":
+                    self.presumption = _archive.read_presumption(member)
                 elif item.kind == "blob":
                     blobs[item.digest] = member.size
                     self._positions[item.digest] = member.position
@@ -318,7 +374,7 @@ class _Index(_Positions):
                     self._tools.append((item.name, member.size, member.position))
                 elif item.kind in links:
                     links[item.kind].add((item.repository, item.digest))
-        self.partial = reader.comment.endswith(PARTIAL)
+        self.partial = reader.comment.endswith((PARTIAL, DELTA))
         if lock is None:
             raise _tar.InvalidArchive(f"it has no {_layout.LOCK}")
         self.lock = _lock.load(lock, f"the lock in {path}")

@@ -21,7 +21,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     InvalidPlatform,
     TreeError,
 )
-from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory, TagName
+from ansible_collections.seahub.offline.plugins.module_utils._inventory import EMPTY, Inventory, TagName
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Callback, Progress, ignore
@@ -170,8 +170,8 @@ def require_fit(source: Source, present: Inventory) -> None:
     :param present: what the tree holds. Only a source that says that it is not all may count on it.
     :raises TreeError: naming what would be missing.
     """
-    _require_complete(source, present)
-    _require_closed(source, present if source.partial else Inventory())
+    source.require_complete(present)
+    _require_closed(source, present if source.partial else EMPTY)
 
 
 def united(entries: Iterable[Entry], present: Lock) -> Lock:
@@ -307,6 +307,7 @@ def _rest(digest: str, size: int, present: int) -> Piece:
 def _require_closed(source: Source, present: Inventory) -> None:
     """Make sure that the lock does not leave out what a manifest needs: its tag would be seen incomplete."""
     gaps: list[str] = []
+    union = _inventory.united(present, source.inventory)
     for repository, digest in sorted(source.inventory.manifests):
         if digest not in source.inventory.blobs and digest in present.blobs:
             continue
@@ -318,7 +319,7 @@ def _require_closed(source: Source, present: Inventory) -> None:
         gaps.extend(
             f"{repository}@{digest} needs the blob {blob.digest} of {blob.size} bytes"
             for blob in manifest.blobs
-            if not (_has(source.inventory, repository, blob) or _has(present, repository, blob))
+            if not _has(union, repository, blob)
         )
     if gaps:
         raise TreeError(
@@ -330,22 +331,3 @@ def _require_closed(source: Source, present: Inventory) -> None:
 def _has(inventory: Inventory, repository: str, blob: Descriptor) -> bool:
     found = inventory.blobs.get(blob.digest)
     return (found == blob.size and (repository, blob.digest) in inventory.layers) or (found is None and blob.is_foreign)
-
-
-def _require_complete(source: Source, present: Inventory) -> None:
-    if not source.partial:
-        source.require_complete()
-        return
-    inventory = source.inventory
-    union = Inventory(
-        blobs={**present.blobs, **inventory.blobs},
-        layers=present.layers | inventory.layers,
-        manifests=present.manifests | inventory.manifests,
-        tags=inventory.tags,
-    )
-    gaps = _inventory.gaps(union, source.lock)
-    if gaps:
-        raise TreeError(
-            f"{source.path} was packed from a tree that was not complete, and this tree does not have the rest either,"
-            f" nothing was written: {'; '.join(gaps[:_SHOWN])}"
-        )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Iterator, Mapping
+from typing import Iterator, Mapping, Sequence
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _lock, _sync
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
@@ -82,12 +82,18 @@ def _plan(source: Source, tree: Tree, conflict: str) -> Unpacked:
         for name, digest in source.inventory.tags.items()
         if target.inventory.tags.get(name, digest) != digest
     }
-    if differing and conflict == ERROR:
-        raise NameCollision(_collision(source, tree, differing))
+    unforeseen = {name: digest for name, digest in differing.items() if digest not in _foreseen(source, name)}
+    if unforeseen and conflict == ERROR:
+        raise NameCollision(_collision(source, tree, unforeseen))
     wanted = [entry for entry in source.lock.references if conflict != KEEP or not differing.keys() & _tags(entry)]
     plan = _sync.compare(source.with_lock(_sync.united(wanted, target.lock)), target)
     _require_room(plan, target)
     return Unpacked(plan, differing if conflict == KEEP else {})
+
+
+def _foreseen(source: Source, name: TagName) -> Sequence[str]:
+    """Return where a tag may point that a delta was packed to move."""
+    return source.presumption.tags.get(name, ()) if source.presumption is not None else ()
 
 
 def _existing(path: str) -> str:

@@ -49,11 +49,24 @@ options:
       - A name or pattern for which there is nothing is an error.
     type: list
     elements: str
+  since:
+    description:
+      - What the trees hold already that the bundle is for. The bundle is a delta then. It holds what any of them lacks,
+        and nothing of the references that all of them have. The same delta is good for each of them.
+      - For each tree a receipt of it, as M(seahub.offline.tree_info) writes it; or, where none came back, the lock of
+        what was sent there, a file V(seahub.lock.json); or the tree or the bundle that was sent there.
+      - Do not list several bundles that were sent to the same tree. Each entry stands for a tree of its own.
+      - An empty list means that the bundle is no delta.
+      - The delta says what it presumes. M(seahub.offline.bundle_unpack) and M(seahub.offline.tree_sync) take it only
+        into a tree that has that, and change nothing in another one.
+      - If nothing is lacking, the delta is a bundle without any reference. That is no error.
+    type: list
+    elements: path
   allow_partial:
     description:
       - Whether to pack what is there although something is missing.
-      - The bundle says so of itself. M(seahub.offline.bundle_unpack) takes it only into a tree that has the rest, and
-        M(seahub.offline.tree_sync) does not take it.
+      - The bundle says so of itself. M(seahub.offline.bundle_unpack) and M(seahub.offline.tree_sync) take it only into
+        a tree that has the rest.
     type: bool
     default: false
   sign_key:
@@ -146,6 +159,14 @@ EXAMPLES = r"""
       - mysql:8
       - "helm-charts/*"
 
+- name: Pack only what two sites lack
+  seahub.offline.bundle_pack:
+    tree: "{{ playbook_dir }}/seahub/tree"
+    dest: "{{ playbook_dir }}/seahub/delta.tar"
+    since:
+      - /media/usb/hamburg.receipt
+      - /media/usb/oslo.receipt
+
 - name: Pack and sign it
   seahub.offline.bundle_pack:
     tree: "{{ playbook_dir }}/seahub/tree"
@@ -211,6 +232,10 @@ tools:
   type: list
   elements: str
   sample: [README.md, requirements.txt, seahub-offline-0.1.0.tar.gz, ansible_core-2.19.14-py3-none-any.whl]
+presumes:
+  description: What the delta presumes, as in RV(seahub.offline.tree_info#module:presumes).
+  returned: when O(since) is given
+  type: dict
 missing:
   description: A sentence for each thing that is missing in it, because of O(allow_partial).
   returned: success
@@ -221,16 +246,16 @@ missing:
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _part_size, _progress, _toolbox
+from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _delta, _part_size, _progress, _toolbox
 from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._excerpt import excerpt
 from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
 from ansible_collections.seahub.offline.plugins.module_utils._tools import Tool
 
 
@@ -244,6 +269,7 @@ def pack(
     allow_partial: bool = False,
     sign_key: str | None = None,
     format: str = _bundle.TAR,  # noqa: A002  the option's name
+    since: list[str] | None = None,
     include_tools: bool = False,
     **tools_options: Any,
 ) -> dict[str, Any]:
@@ -257,6 +283,9 @@ def pack(
     source = open_source(tree)
     if references is not None:
         source = excerpt(source, Selection(references))
+    missing = source.gaps()
+    if since:
+        source = _lacking(source, since, allow_partial)
     source = source.with_tools(_tools(tree, dest, check_mode, **tools_options) if include_tools else ())
     packed = _bundle.pack(source, dest, _progress.callback(progress_file), check_mode, packing)
     return {
@@ -267,8 +296,15 @@ def pack(
         "files": [dataclasses.asdict(file) for file in packed.files],
         "references": len(source.lock.references),
         "tools": [tool.name for tool in source.tools],
-        "missing": source.gaps(),
+        "missing": missing,
+        **({"presumes": source.presumption.as_dict()} if source.presumption else {}),
     }
+
+
+def _lacking(source: Source, since: Sequence[str], allow_partial: bool) -> Source:
+    if not allow_partial:
+        source.require_complete()
+    return _delta.subtract(source, [_delta.read_target(path) for path in since])
 
 
 def _tools(
@@ -297,6 +333,7 @@ def main() -> None:
             "dest": {"type": "path", "required": True},
             "part_size": {"type": "str"},
             "references": {"type": "list", "elements": "str"},
+            "since": {"type": "list", "elements": "path"},
             "allow_partial": {"type": "bool", "default": False},
             # A path. The key itself never comes here.
             "sign_key": {"type": "path", "no_log": False},
