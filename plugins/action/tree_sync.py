@@ -56,11 +56,12 @@ class Pace:
 
 
 def _compared(source: Source, target: Target) -> tuple[Source, Plan]:
-    source = source.with_lock(_sync.united(source.lock.references, target.lock))
-    plan = _sync.compare(source, target)
+    united = source.with_lock(_sync.united(source.lock.references, target.lock))
+    plan = _sync.compare(united, target)
     if plan.changed:
+        # What the target has of other platforms is not the source's to bring.
         _sync.require_fit(source, target.inventory)
-    return source, plan
+    return united, plan
 
 
 class ActionModule(ActionBase):
@@ -107,10 +108,10 @@ class ActionModule(ActionBase):
             source.require_complete()
         obstacle = _ssh_stream.obstacle(self._connection)
         target = self._describe(staged=obstacle is not None)
-        source, plan = _compared(source, target)
+        united, plan = _compared(source, target)
         if plan.changed and not self._task.check_mode:
             source.verify_parts(self._progress())
-            obstacle = obstacle or self._stream(source, target, plan)
+            obstacle = obstacle or self._stream(united, target, plan)
             if obstacle:
                 display.v(f"tree_sync: sends in portions, since {obstacle}", host=self._host)
                 self._send_portions(source)

@@ -202,14 +202,14 @@ class Source:
     def _incomplete(self) -> str:
         if self.presumption is not None:
             return (
-                f"{self.path} is a delta for a tree that holds what it leaves out; this is another one, nothing was"
-                f" written. It was packed since {self.presumption.shown}: bring first the bundle that this came from,"
-                " or one that was packed since a receipt of this tree"
+                f"{self.path} is a delta, and what it presumes is not here; nothing was written. It was packed since"
+                f" {self.presumption.shown}: unpack first the bundle that brought that, or bring one that was packed"
+                " since a receipt of this tree, or a whole one"
             )
         if self.partial:
             return (
-                f"{self.path} was packed from a tree that was not complete, and this tree does not have the rest"
-                " either, nothing was written"
+                f"{self.path} is not complete, as the tree was not from which it was packed, and this tree does not"
+                " have the rest either, nothing was written"
             )
         return f"the {self.kind} {self.path} is not complete; save these references again"
 

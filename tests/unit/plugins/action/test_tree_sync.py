@@ -49,6 +49,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     folder = tmp_path_factory.mktemp("sync")
     tree = make_tree(folder / "tree", IMAGES)
     make_tree(folder / "other", {"nginx:1": [b"new"], "redis:7": [b"two"]})
+    make_tree(folder / "smaller", {"library/mysql:8": IMAGES["library/mysql:8"]})
     damaged = make_tree(folder / "damaged", {"nginx:1": [b"two"]})
     Path(damaged.blob_path(blob_of(damaged, 3))).write_bytes(b"twx")
     interrupted = Tree(str(folder / "from-bundle"))
@@ -97,6 +98,16 @@ def test_another_tree_is_added_and_moved_tags_are_shown(outcome: Outcome) -> Non
     assert other["diff"]["after"] == f"nginx:1 {tree.tag('nginx', '1')}\nredis:7 {tree.tag('redis', '7')}\n"
     assert target.tag("nginx", "1") == tree.tag("nginx", "1")
     assert target.tag("library/mysql", "8") == outcome.tree("tree").tag("library/mysql", "8")
+
+
+def test_a_delta_goes_where_the_rest_is(outcome: Outcome) -> None:
+    packed, sent = outcome.results["packed_delta"], outcome.results["delta"]
+    assert packed["references"] == 1
+    assert packed["presumes"]["blobs"] == {blob_of(outcome.tree("tree"), 3): 3}
+    assert sent["changed"]
+    assert sent["tags"] == ["nginx:1"]
+    assert files(outcome.folder / "smaller") == files(outcome.folder / "tree")
+    assert "is a delta, and what it presumes is not here" in outcome.results["refused_delta"]["msg"]
 
 
 def test_a_bundle_is_packed_once(outcome: Outcome) -> None:
