@@ -39,10 +39,14 @@ class PortInUse(EngineError):
 
 @dataclass(frozen=True)
 class Mount:
-    """A file or a folder of the host that a container sees, but cannot change."""
+    """A file or a folder of the host that a container sees, but cannot change.
+
+    - follows: whether it also sees what the host mounts below the folder later.
+    """
 
     source: str
     target: str
+    follows: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,7 +222,8 @@ class Docker(Engine):
         options += ["--log-driver", "json-file", "--log-opt", f"max-size={_LOG_SIZE}"]
         options += ["--log-opt", f"max-file={_LOG_FILES}"]
         for mount in spec.mounts:
-            options += ["--mount", f"type=bind,source={mount.source},target={mount.target},readonly"]
+            propagation = ",bind-propagation=rslave" if mount.follows else ""
+            options += ["--mount", f"type=bind,source={mount.source},target={mount.target},readonly{propagation}"]
         for key, value in sorted(labels.items()):
             options += ["--label", f"{key}={value}"]
         return options

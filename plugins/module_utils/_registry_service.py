@@ -74,8 +74,8 @@ class Plan:
         return [reason for reason in (self.load_reason, self.config_reason, self.run_reason) if reason]
 
 
-def configuration() -> bytes:
-    """Return the registry's configuration file.
+def configuration(root: str = _STORAGE) -> bytes:
+    """Return the registry's configuration file, for a tree at a place in its container.
 
     It is YAML, of which JSON is a part. https://distribution.github.io/distribution/about/configuration/
     """
@@ -83,7 +83,7 @@ def configuration() -> bytes:
         "version": "0.1",
         "log": {"level": "info", "accesslog": {"disabled": True}},
         "storage": {
-            "filesystem": {"rootdirectory": _STORAGE},
+            "filesystem": {"rootdirectory": root},
             # No cache: the tree is changed from outside, and asking the filesystem costs next to nothing.
             "delete": {"enabled": False},
             "maintenance": {"readonly": {"enabled": True}, "uploadpurging": {"enabled": False}},
@@ -114,7 +114,7 @@ def plan(settings: Settings, engine: Engine) -> Plan:
         spec=spec,
         labels=labels,
         load_reason=None if engine.has_image(name) else f"{engine.name} does not have {image.name} of the tree yet",
-        config_reason=None if _content(settings.config) == configuration() else f"{settings.config} differs",
+        config_reason=None if _content(settings.config) == _configuration(settings) else f"{settings.config} differs",
         run_reason=_run_reason(_own_container(settings.name, engine), labels),
     )
 
@@ -129,7 +129,7 @@ def carry_out(steps: Plan, settings: Settings, engine: Engine) -> None:
         if not engine.has_image(steps.spec.image):
             raise EngineError(f"{engine.name} load took the image, but there is none with the name {steps.spec.image}")
     if steps.config_reason:
-        _write(settings.config, configuration())
+        _write(settings.config, _configuration(settings))
     if steps.run_reason:
         if engine.container(settings.name) is not None:
             engine.remove(settings.name)
@@ -200,16 +200,32 @@ def _spec(settings: Settings, image: str) -> Spec:
             Mount(settings.config, f"{_FOLDER}/config.yml"),
             Mount(settings.certificate, f"{_FOLDER}/tls.crt"),
             Mount(settings.private_key, f"{_FOLDER}/tls.key"),
-            Mount(settings.tree, _STORAGE),
+            _storage(settings.tree)[0],
         ),
         host_port=settings.port,
         container_port=_PORT,
     )
 
 
+def _configuration(settings: Settings) -> bytes:
+    return configuration(_storage(settings.tree)[1])
+
+
+def _storage(tree: str) -> tuple[Mount, str]:
+    """Return what of the host the container sees as its storage, and where the tree is in there.
+
+    Of a tree that is a link into its own folder, as bundle_mount makes it, it sees the folder, with the link and with
+    all that is mounted there later: wherever the link leads, it is served at once.
+    """
+    if os.path.islink(tree) and not os.readlink(tree).startswith(("/", "..")):
+        folder, name = os.path.split(os.path.abspath(tree))
+        return Mount(folder, _STORAGE, follows=True), f"{_STORAGE}/{name}"
+    return Mount(tree, _STORAGE), _STORAGE
+
+
 def _fingerprint(settings: Settings, spec: Spec) -> str:
     """Say in one number what the container was made from. The registry reads its files once, when it starts."""
-    hash_object = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode() + configuration())
+    hash_object = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode() + _configuration(settings))
     for path in (settings.certificate, settings.private_key):
         data = _content(path)
         if data is None:

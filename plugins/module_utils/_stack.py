@@ -229,7 +229,7 @@ def carry_out(stack: Stack, verify: bool, progress: Callback, fstab: str = _moun
 
 def is_there(folder: str, fstab: str = _mounts.FSTAB) -> bool:
     """Tell whether anything of a stack is left in a folder, or is mounted at boot."""
-    folder = _proper(folder)
+    folder = os.path.normpath(folder)
     return os.path.lexists(folder) or bool(_mounts.persisted_below(folder, fstab))
 
 

@@ -79,8 +79,9 @@ options:
   format:
     description:
       - V(tar) is an ordinary archive, to be unpacked or sent.
-      - V(squashfs) is a file system image, which a registry host mounts and serves as it is. Nothing in it is
-        compressed, since layers are already. It is written in one pass, as a tar is, and needs no program for that.
+      - V(squashfs) is a file system image, which M(seahub.offline.bundle_mount) mounts and serves as it is. Nothing in
+        it is compressed, since layers are already. It is written in one pass, as a tar is, and needs no program for
+        that.
       - Either can be unpacked, sent, checked and described without being mounted, in parts as well.
     type: str
     choices: [tar, squashfs]
@@ -135,6 +136,7 @@ extends_documentation_fragment:
 author:
   - seahub.offline contributors (!UNKNOWN)
 seealso:
+  - module: seahub.offline.bundle_mount
   - module: seahub.offline.tree_sync
   - module: seahub.offline.tree_info
 """
