@@ -36,7 +36,7 @@ import re
 import shutil
 import sys
 import tarfile
-from typing import Any, Callable, Iterable
+from typing import Any, BinaryIO, Callable, Iterable
 
 MAGIC = b"seahub.offline bundle part\n"
 FORMAT = 1
@@ -50,6 +50,7 @@ _NAME = re.compile(r"(?P<bundle>.+)\.part-(?P<number>\d{3,4})-of-(?P<count>\d{3,
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _BLOB = re.compile(r"docker/registry/v2/blobs/(sha256|sha384|sha512)/[0-9a-f]{2}/([0-9a-f]+)/data")
 _TOOL = re.compile(r"tools/([A-Za-z0-9][A-Za-z0-9._+-]{0,199})")
+_SQUASHFS = b"hsqs"
 _BUNDLE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -398,7 +399,7 @@ def _check_whole(path: str) -> list[str]:
 
 def _is_squashfs(path: str) -> bool:
     with open(path, "rb") as file:
-        return file.read(4) == b"hsqs"
+        return file.read(len(_SQUASHFS)) == _SQUASHFS
 
 
 def _damaged_blobs(path: str) -> list[str]:
@@ -430,25 +431,33 @@ def extract_tools(path: str, folder: str) -> list[str]:
     """
     parts = find(path)
     raw = PartsFile(parts, examine(parts)) if parts else io.FileIO(path)
-    written = []
-    try:
-        with io.BufferedReader(raw) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                match = _TOOL.fullmatch(member.name)
-                source = archive.extractfile(member) if match and member.isreg() and not member.issparse() else None
-                if match and source:
-                    target = os.path.join(folder, "tools", match[1])
-                    os.makedirs(os.path.dirname(target), exist_ok=True)
-                    with open(target, "wb") as out:
-                        shutil.copyfileobj(source, out, _CHUNK)
-                    written.append(f"{target}: written")
-                elif written:
-                    # They stand together, before the blobs: no need to go through gigabytes.
-                    break
-    except tarfile.TarError as error:
-        raise BundleError([f"{path} is no bundle, or it is damaged: {error}"]) from error
+    with io.BufferedReader(raw) as file:
+        if file.peek(len(_SQUASHFS)).startswith(_SQUASHFS):
+            raise BundleError([f"{path} is a squashfs image: mount it, or extract tools from it with unsquashfs"])
+        try:
+            written = _extract_tools(file, folder)
+        except tarfile.TarError as error:
+            raise BundleError([f"{path} is no bundle, or it is damaged: {error}"]) from error
     if not written:
         raise BundleError([f"{path} carries no tools: pack it with include_tools"])
+    return written
+
+
+def _extract_tools(file: BinaryIO, folder: str) -> list[str]:
+    written: list[str] = []
+    with tarfile.open(fileobj=file, mode="r:") as archive:
+        for member in archive:
+            match = _TOOL.fullmatch(member.name)
+            source = archive.extractfile(member) if match and member.isreg() and not member.issparse() else None
+            if match and source:
+                target = os.path.join(folder, "tools", match[1])
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                with open(target, "wb") as out:
+                    shutil.copyfileobj(source, out, _CHUNK)
+                written.append(f"{target}: written")
+            elif written:
+                # They stand together, before the blobs: no need to go through gigabytes.
+                break
     return written
 
 

@@ -109,6 +109,16 @@ def test_the_script_says_that_there_is_nothing_to_extract(tree: Tree, dest: Path
     assert not (tmp_path / "new").exists()
 
 
+def test_the_script_says_how_to_get_it_out_of_an_image(tree: Tree, dest: Path, tmp_path: Path) -> None:
+    source = open_source(tree.root).with_tools(TOOLS)
+    _bundle.pack(source, str(dest), _progress.ignore, packing=Packing(PART_SIZE, format=_bundle.SQUASHFS))
+    command = [sys.executable, f"{dest}.check.py", "--extract-tools", str(tmp_path / "new")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "is a squashfs image: mount it" in done.stderr
+    assert open_source(str(dest)).tools == TOOLS
+
+
 def test_the_same_gives_the_same_bytes_and_stays(tree: Tree, dest: Path) -> None:
     first = pack(tree, dest)
     data = dest.read_bytes()
