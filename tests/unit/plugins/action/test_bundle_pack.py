@@ -17,8 +17,8 @@ from tests.unit import playbook
 from tests.unit.trees import make_tree
 from tests.unit.wheels import CONTROLLER, make_wheels, only_from
 
-# Whoever becomes somebody is not on this host as this user any more: the module runs as a job, as it does elsewhere. Only
-# root becomes root without a password.
+# Whoever becomes somebody is not on this host as this user any more: the module runs as a job, as it does elsewhere.
+# Only root becomes root without a password.
 WAY: dict[str, Any] = (
     {"ansible_become": True, "ansible_become_method": "ansible.builtin.su"} if os.geteuid() == 0 else {}
 )
