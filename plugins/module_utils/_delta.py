@@ -38,9 +38,12 @@ def read_target(path: str) -> Receipt:
         with open(path, "rb") as file:
             return _receipt.of_lock(_lock.load(file.read(), path))
     source = open_source(path)
-    label = os.path.basename(os.path.abspath(path)) if source.kind == "bundle" else ""
+    return of_source(source, os.path.basename(os.path.abspath(path)) if source.kind == "bundle" else "")
+
+
+def of_source(source: Source, label: str = "") -> Receipt:
+    """Return what a tree holds; of a bundle, what a tree holds that has taken it in."""
     if source.presumption is not None:
-        # Whoever has taken it in has all of its references, with what it presumed.
         return _receipt.of_lock(source.lock, label)
     return _receipt.of(source.lock, source.inventory, label)
 

@@ -242,6 +242,14 @@ class Endpoint:
         url = self._target(f"{self.access.base}/{repository}/", resource)
         return self._ask(method, url, repository, headers, body, self.access.prefix + beside if beside else "")
 
+    def catalog(self, query: str) -> ContextManager[Answer]:
+        """Ask the registry for the names of its repositories.
+
+        :param query: what follows the question mark in the URL.
+        :returns: and raises what `request` does.
+        """
+        return self._ask("GET", f"{self.access.base}/_catalog?{query}", "", {})
+
     def get(self, url: str) -> ContextManager[Answer]:
         """Ask for a document of the same host that is not part of a registry, such as the index of charts.
 

@@ -302,6 +302,17 @@ def _tag(value: Any) -> str:
     return str(value)
 
 
+def require_label(text: str) -> None:
+    """Make sure that a text can be a label.
+
+    :raises InvalidReceipt: if it cannot.
+    """
+    try:
+        _label(text)
+    except ValueError as error:
+        raise InvalidReceipt(f"{error}: write one line of at most {LABEL_LIMIT} characters") from error
+
+
 def _label(value: Any) -> str:
     if not isinstance(value, str) or len(value) > LABEL_LIMIT or not value.isprintable():
         raise ValueError(f"{shorten(value)} is no label")

@@ -19,7 +19,7 @@ import re
 import threading
 import urllib.parse
 from types import TracebackType
-from typing import Callable, Mapping, Sequence, TypeVar
+from typing import Callable, ContextManager, Mapping, Sequence, TypeVar
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
     _digest,
@@ -120,6 +120,20 @@ class Registries:
     def destination(self, host: str, path: str) -> Endpoint:
         """Return the registry to which a repository is written: never one of its mirrors."""
         return self._endpoint(self._access(self._find(host, path), host, "", path), "pull,push")
+
+    def catalog(self, host: str) -> list[str]:
+        """Return the names of all repositories of a registry; pages are followed to the last.
+
+        :raises RegistryError: one of its kinds, if it does not tell.
+        """
+        endpoint = self._endpoint(self._access(self._find(host, ""), host, "", ""))
+        try:
+            names = self._retry.run(lambda: _listed(endpoint.catalog, "repositories", f"the repositories of {host}"))
+        except NotFound as error:
+            raise NotFound(
+                f"{host} does not tell which repositories it has, as not every registry does: {error}"
+            ) from error
+        return sorted(name for name in set(names) if _reference.is_repository(name))
 
     def download(self, url: str, limit: int) -> bytes:
         """Return a document from a web server, reached as the settings for its host and path say.
@@ -281,6 +295,21 @@ class Repository:
 
         return self._verified(read)
 
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Tell whether the repository has a blob, of the size that it should have.
+
+        :raises RegistryError: one of its kinds, if it does not tell.
+        """
+
+        def ask(endpoint: Endpoint) -> bool:
+            try:
+                with endpoint.request("HEAD", self.path, f"blobs/{blob.digest}") as answer:
+                    return answer.headers.get("Content-Length", str(blob.size)) == str(blob.size)
+            except NotFound:
+                return False
+
+        return self._retry.run(lambda: self._first(ask))
+
     def tags(self) -> list[str]:
         """Return all tags of the repository; pages are followed to the last.
 
@@ -310,21 +339,11 @@ class Repository:
         return self._retry.run(lambda: self._first(ask))
 
     def _tags(self, endpoint: Endpoint) -> list[str]:
-        tags: list[str] = []
-        resource = f"tags/list?n={_PAGE}"
-        for _page in range(_PAGES):
-            with endpoint.request("GET", self.path, resource) as answer:
-                link = answer.links.get("next", {}).get("url", "")
-                body = answer.read_all(_manifest.SIZE_LIMIT)
-            try:
-                names = json.loads(body).get("tags") or []
-            except (ValueError, AttributeError) as error:
-                raise RegistryError(f"{endpoint.access.host} gave no list of the tags of {self.path}") from error
-            tags += [name for name in names if isinstance(name, str) and _reference.is_tag(name)]
-            if not link:
-                return tags
-            resource = f"tags/list?{urllib.parse.urlsplit(link).query}"
-        raise RegistryError(f"{endpoint.access.host} has no end to the list of the tags of {self.path}")
+        def ask(query: str) -> ContextManager[Answer]:
+            return endpoint.request("GET", self.path, f"tags/list?{query}")
+
+        names = _listed(ask, "tags", f"the tags of {self.path} in {endpoint.access.host}")
+        return [name for name in names if _reference.is_tag(name)]
 
     def _manifest(self, endpoint: Endpoint, version: str) -> Manifest:
         with endpoint.request("GET", self.path, f"manifests/{version}", _ACCEPT) as answer:
@@ -412,6 +431,29 @@ class BlobStream:
         :raises Unavailable: if the connection breaks, stalls, or ends before the announced length.
         """
         return self._answer.read(count)
+
+
+def _listed(ask: Callable[[str], ContextManager[Answer]], member: str, what: str) -> list[str]:
+    """Return a list that comes in pages.
+
+    :param ask: asks for a page, by a query.
+    :param member: under which name the list stands in the answer.
+    """
+    names: list[str] = []
+    query = f"n={_PAGE}"
+    for _page in range(_PAGES):
+        with ask(query) as answer:
+            link = answer.links.get("next", {}).get("url", "")
+            body = answer.read_all(_manifest.SIZE_LIMIT)
+        try:
+            page = json.loads(body).get(member) or []
+        except (ValueError, AttributeError) as error:
+            raise RegistryError(f"there is no list of {what} in the answer") from error
+        names += [name for name in page if isinstance(name, str)]
+        if not link:
+            return names
+        query = urllib.parse.urlsplit(link).query
+    raise RegistryError(f"the list of {what} has no end")
 
 
 def _verify(endpoint: Endpoint, path: str, digest: str, data: bytes) -> None:

@@ -27,7 +27,7 @@ PREFIX = "ansible_collections.seahub.offline.plugins."
 BUILD_SIDE_MODULES = {"chart_save", "image_save", "registry_certificate", "tree_push"}
 RUN_SIDE_MODULES = sorted({path.stem for path in PLUGINS.glob("modules/*.py")} - BUILD_SIDE_MODULES)
 # Of these, some options ask registries and need requests; everything else works without.
-ASK_REGISTRIES = {"tree_check"}
+ASK_REGISTRIES = {"tree_check", "tree_info"}
 
 # kind of plugin -> the kinds it may import
 BELOW = {
@@ -148,7 +148,9 @@ for name in json.loads(sys.argv[2]):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_tree_is_checked_with_python_alone_and_only_registries_need_more(run_host: Path, tmp_path: Path) -> None:
+def test_trees_are_described_and_checked_with_python_alone_and_only_registries_need_more(
+    run_host: Path, tmp_path: Path
+) -> None:
     tree = make_tree(tmp_path / "tree", {"team/app:1": [b"layer"]})
     program = """
 import runpy, sys
@@ -159,13 +161,15 @@ basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.argv[3].encode(), "legacy"
 runpy.run_module(sys.argv[2], run_name="__main__")
 """
 
-    def check(**options: object) -> dict[str, Any]:
-        given = json.dumps({"ANSIBLE_MODULE_ARGS": {"path": tree.root, **options}})
-        command = [sys.executable, "-I", "-S", "-c", program, str(run_host), f"{PREFIX}modules.tree_check", given]
+    def run(module: str, **options: object) -> dict[str, Any]:
+        given = json.dumps({"ANSIBLE_MODULE_ARGS": options})
+        command = [sys.executable, "-I", "-S", "-c", program, str(run_host), f"{PREFIX}modules.{module}", given]
         done = subprocess.run(command, capture_output=True, text=True, cwd=run_host)
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    assert check()["ok"]
-    assert check(repair=[tree.root])["ok"]
-    assert "requests" in check(repair_upstream=True)["msg"]
+    assert run("tree_check", path=tree.root)["ok"]
+    assert run("tree_check", path=tree.root, repair=[tree.root])["ok"]
+    assert "requests" in run("tree_check", path=tree.root, repair_upstream=True)["msg"]
+    assert run("tree_info", path=tree.root, receipt=str(tmp_path / "receipt"))["changed"]
+    assert "requests" in run("tree_info", registry="sea.hub:5000")["msg"]
