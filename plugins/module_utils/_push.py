@@ -163,7 +163,8 @@ class Pusher:
         self._homes: dict[str, str] = {}
         self._failed: dict[tuple[str, str], SeahubError] = {}
         self._sent = self._mounted = self._done = 0
-        self._uploader = Uploader(retry, memory or Memory(None), self._count)
+        self._memory = memory or Memory(None)
+        self._uploader = Uploader(retry, self._memory, self._count)
 
     def preview(self, pushes: Sequence[Push]) -> Report:
         """Find out what the registry lacks; nothing is changed."""
@@ -178,6 +179,9 @@ class Pusher:
             if isinstance(found, Pushed) and found.present:
                 self._homes.update(dict.fromkeys(push.entry.blobs, push.path))
         self._bring_blobs(lacking)
+        if not self._failed:
+            # A run that was killed between the end of an upload and this had no time to forget it.
+            self._memory.clear()
         done = dict(zip(map(id, lacking), self._each(self._bring_manifests, lacking)))
         return _report(
             [(push, done.get(id(push), found)) for push, found in zip(pushes, asked)], self._sent, self._mounted

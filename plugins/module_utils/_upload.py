@@ -26,6 +26,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import time
 import urllib.parse
 from typing import Callable, Iterator
@@ -72,7 +73,7 @@ class Blob:
 
 
 class Memory:
-    """Remembers from run to run where uploads were begun: in files of its own, or not at all.
+    """Remembers from run to run where uploads to one registry were begun: in files of its own, or not at all.
 
     What a registry has forgotten meanwhile does no harm: it says so, and the upload begins anew.
     """
@@ -84,17 +85,17 @@ class Memory:
         """
         self._folder = folder
 
-    def recall(self, host: str, path: str, digest: str) -> str:
+    def recall(self, path: str, digest: str) -> str:
         """Return where the upload of a blob was begun; nothing if that is not known."""
-        file = self._file(host, path, digest)
+        file = self._file(path, digest)
         if file is not None:
             with contextlib.suppress(OSError, UnicodeDecodeError), open(file, encoding="utf-8") as opened:
                 return opened.read(_LOCATION_LIMIT).strip()
         return ""
 
-    def keep(self, host: str, path: str, digest: str, location: str) -> None:
+    def keep(self, path: str, digest: str, location: str) -> None:
         """Remember where an upload goes on; where nothing can be written, it is forgotten."""
-        file = self._file(host, path, digest)
+        file = self._file(path, digest)
         if file is None:
             return
         with contextlib.suppress(OSError):
@@ -105,17 +106,22 @@ class Memory:
                 new.write(location)
             os.replace(f"{file}.new", file)
 
-    def drop(self, host: str, path: str, digest: str) -> None:
+    def drop(self, path: str, digest: str) -> None:
         """Forget an upload."""
-        file = self._file(host, path, digest)
+        file = self._file(path, digest)
         if file is not None:
             with contextlib.suppress(OSError):
                 os.unlink(file)
 
-    def _file(self, host: str, path: str, digest: str) -> str | None:
+    def clear(self) -> None:
+        """Forget everything: all has arrived."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _file(self, path: str, digest: str) -> str | None:
         if self._folder is None:
             return None
-        return os.path.join(self._folder, hashlib.sha256(f"{host}/{path}@{digest}".encode()).hexdigest())
+        return os.path.join(self._folder, hashlib.sha256(f"{path}@{digest}".encode()).hexdigest())
 
 
 class Manner:
@@ -316,8 +322,8 @@ class _Upload:
         return self._memory.recall(*self._key) if self._blob.size > self._manner.chunk else ""
 
     @property
-    def _key(self) -> tuple[str, str, str]:
-        return self._endpoint.access.host, self._path, self._blob.digest
+    def _key(self) -> tuple[str, str]:
+        return self._path, self._blob.digest
 
     def _next(self, answer: Answer, otherwise: str = "") -> str:
         """Return the address that an answer gives for what follows."""

@@ -223,7 +223,7 @@ def _run(params: dict[str, Any], check_mode: bool) -> Report:
         retry,
         max(1, params["parallel"]),
         _progress.callback(params["progress_file"]),
-        _memory(source),
+        _memory(source, registry),
     )
     try:
         return pusher.preview(pushes) if check_mode else pusher.push(pushes)
@@ -231,9 +231,9 @@ def _run(params: dict[str, Any], check_mode: bool) -> Report:
         registries.close()
 
 
-def _memory(source: _source.Source) -> _upload.Memory:
+def _memory(source: _source.Source, registry: str) -> _upload.Memory:
     """Return the memory of uploads, which lies in the tree; a bundle may be on a medium that nobody writes."""
-    return _upload.Memory(Tree(source.path).private_path("uploads") if source.kind == "tree" else None)
+    return _upload.Memory(Tree(source.path).private_path("uploads", registry) if source.kind == "tree" else None)
 
 
 def _pushes(params: dict[str, Any], source: _source.Source) -> list[Push]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tests.lab import packages
 
-from . import saving, syncing
+from . import bundling, saving, syncing
 
-BENCHMARKS = {**saving.BENCHMARKS, **syncing.BENCHMARKS}
+BENCHMARKS = {**saving.BENCHMARKS, **syncing.BENCHMARKS, **bundling.BENCHMARKS}
 
 
 def main() -> None:

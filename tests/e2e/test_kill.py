@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +17,10 @@ import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _lock
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
-from tests.project import ROOT
 from tests.registry import content, faults
 from tests.registry.closure import broken_tags
 from tests.registry.faults import BLOBS, Fault
+from tests.registry.kills import Runner, Watcher
 from tests.registry.server import Registry
 from tests.unit.trees import files
 
@@ -33,62 +29,6 @@ LAYER = 2 * 1024 * 1024
 # What the line gives each connection, in bytes a second: a run takes about a second.
 LINE = 3 * 1024 * 1024
 LONGEST = 0.4
-
-
-class Runner:
-    """Begins runs and kills them."""
-
-    def __init__(self) -> None:
-        path = os.pathsep.join([str(ROOT), str(ROOT / "collections")])
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.registry.runner"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-
-    def begin(self, root: Path, registry: Registry) -> int:
-        """Begin a run; return the id of its process."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{root} {registry.host}\n")
-        self._process.stdin.flush()
-        return int(self._line())
-
-    def end(self) -> int:
-        """Wait for the run; return its status, which is negative if it was killed."""
-        return int(self._line())
-
-    def close(self) -> None:
-        """End the runner."""
-        self._process.communicate(timeout=60)
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
-
-
-class Watcher:
-    """Looks at the tags of a tree again and again, from another thread."""
-
-    def __init__(self) -> None:
-        self.root: Path | None = None
-        self.looks = 0
-        self.problems: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop looking."""
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.01):
-            if self.root is not None and self.root.is_dir():
-                self.problems += broken_tags(self.root, hashed=False)
-                self.looks += 1
 
 
 @pytest.fixture(name="folder")
@@ -109,7 +49,7 @@ def fixture_registry(folder: Path) -> Iterator[Registry]:
 
 @pytest.fixture(name="runner")
 def fixture_runner() -> Iterator[Runner]:
-    runner = Runner()
+    runner = Runner("tests.registry.runner")
     yield runner
     runner.close()
 
@@ -135,7 +75,7 @@ def test_kill(
     watcher: Watcher,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    runner.begin(folder / "undisturbed", registry)
+    runner.begin(folder / "undisturbed", registry.host)
     assert runner.end() == 0
     undisturbed, once = files(folder / "undisturbed"), registry.sent()
     registry.forget()
@@ -149,18 +89,13 @@ def test_kill(
         finished = False
         while not finished:
             # The last run on each tree may finish; so do those that are faster than their killer.
-            process = runner.begin(root, registry)
+            process = runner.begin(root, registry.host)
             if moments.random() < 0.2:
                 wait_for_the_last_blob(root, process)
                 time.sleep(moments.uniform(0, 0.05))
             else:
                 time.sleep(moments.uniform(0, LONGEST))
-            if killed < KILLS:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-            status = runner.end()
-            assert status in (0, -signal.SIGKILL)
-            finished = status == 0
+            finished = not runner.kill(process) if killed < KILLS else runner.end() == 0
             killed += not finished
             assert broken_tags(root) == []
             _lock.read(Tree(str(root)))

@@ -1,17 +1,14 @@
 # Copyright (c) 2026, seahub.offline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pruning real trees: what goes, what stays, and what is left when the run is killed anywhere."""
+"""Pruning real trees: what goes and what stays. Kills are in `tests/e2e/test_kill_bundles.py`."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
-import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -32,7 +29,6 @@ from tests.registry.content import add_manifest, describe, index_of
 from tests.unit.trees import MANIFEST_TYPE, add_image, files, layer_bytes, make_tree
 
 SHARED, OWN, OTHER = (layer_bytes(number, 4000) for number in range(3))
-KILLS = 40
 
 
 @pytest.fixture(name="tree")
@@ -220,38 +216,3 @@ def test_a_registry_that_serves_the_tree_meanwhile_agrees(tree: Tree, tmp_path: 
     collect = [str(program(Settings())), "garbage-collect", "--dry-run", str(configuration)]
     collected = subprocess.run(collect, capture_output=True, text=True, check=True)
     assert f"{len(digests(tree))} blobs marked, 0 blobs and 0 manifests eligible for deletion" in collected.stdout
-
-
-def test_a_run_that_is_killed_anywhere_loses_nothing_and_is_finished_by_the_next(tmp_path: Path) -> None:
-    images = {f"team/app{number}:{tag}": [SHARED, layer_bytes(number, 100)] for number in range(8) for tag in (1, 2)}
-    master = make_tree(tmp_path / "master", images)
-    keep = [f"team/app{number}:1" for number in range(0, 8, 2)]
-    expected = Tree(str(shutil.copytree(master.root, tmp_path / "expected")))
-    begin = time.monotonic()
-    run(expected, *keep)
-    longest = time.monotonic() - begin
-    after = files(Path(expected.root))
-    killed = 0
-    for kill in range(KILLS):
-        tree = Tree(str(shutil.copytree(master.root, tmp_path / f"tree{kill}")))
-        killed += run_and_kill(tree, keep, random.Random(kill).uniform(0, longest))
-        assert broken_tags(Path(tree.root)) == []
-        assert _check.check(tree, rehash=False).missing == ()
-        assert set(after) <= set(files(Path(tree.root)))
-        run(tree, *keep)
-        assert files(Path(tree.root)) == after
-        assert [*tree.repositories()] == [*expected.repositories()]
-        shutil.rmtree(tree.root)
-    assert killed > KILLS // 4
-
-
-def run_and_kill(tree: Tree, keep: list[str], seconds: float) -> bool:
-    """Prune in a process of its own and kill it after a while; return whether that came before its end."""
-    child = os.fork()
-    if child == 0:
-        run(tree, *keep)
-        os._exit(0)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    _child, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)

@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -31,7 +27,6 @@ from tests.registry.content import INDEX_TYPE, add_manifest, describe, index_of
 from tests.unit.trees import add_image, layer_bytes, make_bundle, make_tree
 
 DIGEST = "sha256:" + "1" * 64
-KILLS = 10
 SHARED, OWN, OTHER = (layer_bytes(number, 40_000) for number in range(3))
 
 
@@ -158,26 +153,6 @@ def test_a_blob_that_is_damaged_fails_alone(tree: Tree, host: str, storage: Path
         served(host, "team/tool", "2")
     path.write_bytes(OTHER)
     assert push(tree.root, host).failures == ()
-    assert broken_tags(storage) == []
-
-
-def test_a_run_that_is_killed_leaves_no_tag_incomplete_and_is_finished_by_the_next(
-    tree: Tree, host: str, storage: Path
-) -> None:
-    for kill in range(KILLS):
-        for number in range(4):
-            add_image(tree, f"team/more{kill}-{number}:1", [SHARED, layer_bytes(100 + 4 * kill + number, 40_000)])
-        child = os.fork()
-        if child == 0:
-            push(tree.root, host)
-            os._exit(0)
-        time.sleep(random.Random(kill).uniform(0, 0.2))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        assert broken_tags(storage) == []
-    assert push(tree.root, host).failures == ()
-    last = push(tree.root, host)
-    assert (last.sent, {item.present for item in last.pushed}) == (0, {True})
     assert broken_tags(storage) == []
 
 

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules do, without Ansible around it: `python -m tests.bench.bundler pack TREE FILE`.
+
+The others are `unpack FILE TREE`, `check PATH` and `push PATH HOST`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from ansible_collections.seahub.offline.plugins.module_utils import (
+    _bundle,
+    _check,
+    _progress,
+    _push,
+    _save_module,
+    _unpack,
+)
+from ansible_collections.seahub.offline.plugins.module_utils._push import Names, Pusher
+from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries, Settings
+from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+
+
+def pack(tree: str, path: str) -> bool:
+    """Pack a tree; tell whether all went well."""
+    return _bundle.pack(open_source(tree), path, _progress.ignore).changed
+
+
+def unpack(path: str, tree: str) -> bool:
+    """Unpack a bundle."""
+    return _unpack.unpack(open_source(path), Tree(tree), _unpack.ERROR, _progress.ignore).plan.changed
+
+
+def check(path: str) -> bool:
+    """Read and hash all of a tree or a bundle."""
+    return _check.check_source(open_source(path)).ok
+
+
+def push(path: str, host: str) -> bool:
+    """Push a tree or a bundle to a registry."""
+    parallel = int(_save_module.ARGUMENTS["parallel"]["default"])
+    registries = Registries(default=Settings(plain_http=True), parallel=parallel)
+    source = open_source(path)
+    pusher = Pusher(source, lambda path: registries.destination(host, path), RetryPolicy(), parallel)
+    return not pusher.push(_push.name_all(source.lock.references, Names().of, aliases=False)).failures
+
+
+WORKS: dict[str, Callable[..., bool]] = {"pack": pack, "unpack": unpack, "check": check, "push": push}
+
+
+if __name__ == "__main__":
+    sys.exit(not WORKS[sys.argv[1]](*sys.argv[2:]))
