@@ -87,12 +87,12 @@ def mounted_below(folder: str) -> list[str]:
     return [place for place in places if place.startswith(folder + "/")]
 
 
-def persisted_below(folder: str, fstab: str = FSTAB) -> list[str]:
+def persisted_below(folder: str, fstab: str) -> list[str]:
     """Return the lines of fstab for places below a folder."""
     return [line for line in _lines(fstab) if _is_below(line, folder)]
 
 
-def persist(wanted: Iterable[str], folder: str, fstab: str = FSTAB) -> None:
+def persist(wanted: Iterable[str], folder: str, fstab: str) -> None:
     """Let fstab have these lines for places below a folder, and no others. All that it says otherwise stays.
 
     :raises OSError: if it cannot be written; it is as before then.

@@ -173,7 +173,7 @@ def describe(paths: Sequence[str], folder: str, allowed_signers: str | None) -> 
     return stack
 
 
-def compare(stack: Stack, fstab: str = _mounts.FSTAB) -> Change:
+def compare(stack: Stack, fstab: str) -> Change:
     """Find out what differs from what is to be mounted."""
     folder = stack.folder
     present = _mounts.mounted_below(folder)
@@ -193,7 +193,7 @@ def compare(stack: Stack, fstab: str = _mounts.FSTAB) -> Change:
     )
 
 
-def carry_out(stack: Stack, verify: bool, progress: Callback, fstab: str = _mounts.FSTAB) -> None:
+def carry_out(stack: Stack, verify: bool, progress: Callback, fstab: str) -> None:
     """Mount what is to be mounted, let the link lead there, and unmount the rest.
 
     :param verify: whether each blob of a bundle that is not mounted yet is hashed before.
@@ -227,13 +227,13 @@ def carry_out(stack: Stack, verify: bool, progress: Callback, fstab: str = _moun
         _clean(_leftovers(stack))
 
 
-def is_there(folder: str, fstab: str = _mounts.FSTAB) -> bool:
+def is_there(folder: str, fstab: str) -> bool:
     """Tell whether anything of a stack is left in a folder, or is mounted at boot."""
     folder = os.path.normpath(folder)
     return os.path.lexists(folder) or bool(_mounts.persisted_below(folder, fstab))
 
 
-def remove(folder: str, fstab: str = _mounts.FSTAB) -> None:
+def remove(folder: str, fstab: str) -> None:
     """Unmount all that is mounted in a folder, now and at boot, and remove what was made in it. Bundles stay.
 
     :raises MountError: if it cannot be unmounted.
@@ -303,14 +303,9 @@ def _united(bundles: Iterable[Bundle]) -> Lock:
 
 
 def _union(bundles: Iterable[Bundle]) -> Inventory:
-    union = Inventory()
-    for inventory in (bundle.source.everything for bundle in bundles):
-        union = Inventory(
-            blobs={**union.blobs, **inventory.blobs},
-            layers=union.layers | inventory.layers,
-            manifests=union.manifests | inventory.manifests,
-            tags={**union.tags, **inventory.tags},
-        )
+    union = _inventory.EMPTY
+    for bundle in bundles:
+        union = _inventory.united(union, bundle.source.everything)
     return union
 
 

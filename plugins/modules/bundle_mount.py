@@ -157,7 +157,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _progress, _stack
+from ansible_collections.seahub.offline.plugins.module_utils import _mounts, _progress, _stack
 from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts import BundleError
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 
@@ -190,9 +190,9 @@ def main() -> None:
 
 def _mount(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     stack = _stack.describe(params["bundle"], params["path"], params["allowed_signers"])
-    change = _stack.compare(stack)
+    change = _stack.compare(stack, _mounts.FSTAB)
     if change.changed and not check_mode:
-        _stack.carry_out(stack, params["verify"], _progress.callback(params["progress_file"]))
+        _stack.carry_out(stack, params["verify"], _progress.callback(params["progress_file"]), _mounts.FSTAB)
     return {
         "changed": change.changed,
         "bundles": [
@@ -205,9 +205,9 @@ def _mount(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def _unmount(path: str, check_mode: bool) -> dict[str, Any]:
-    changed = _stack.is_there(path)
+    changed = _stack.is_there(path, _mounts.FSTAB)
     if changed and not check_mode:
-        _stack.remove(path)
+        _stack.remove(path, _mounts.FSTAB)
     return {"changed": changed}
 
 
