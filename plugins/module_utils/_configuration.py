@@ -22,16 +22,20 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import tempfile
 import urllib.parse
 from typing import Callable, Iterator
 
 from ansible_collections.seahub.offline.plugins.module_utils import _daemon_json, _marked_lines
+from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 
 WHOLE = "whole"
 MARKED = "marked"
 MIRRORS = "mirrors"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 RECORDS = "/var/lib/seahub-client"
 
@@ -68,7 +72,7 @@ class Change:
 
 @dataclasses.dataclass(frozen=True)
 class _Record:
-    """What was done to one file; `folders` are those that were made for it."""
+    """What was done to one file; `folders` are those above it that were made here, the deepest first."""
 
     path: str
     kind: str
@@ -80,13 +84,17 @@ class _Record:
 class Configuration:
     """The files of one program.
 
-    :param name: of the program; its records lie in a folder of that name.
+    :param owner: for whom they are changed; its records lie in a folder of that name.
+    :param program: the name of the program, for a folder within.
     :param root: the folder to work below, instead of the host's own root.
     """
 
-    def __init__(self, name: str, root: str = "/") -> None:
+    def __init__(self, owner: str, program: str, root: str = "/") -> None:
+        """:raises ConfigurationError: if a name cannot be that of a folder."""
+        if _NAME.fullmatch(owner) is None:
+            raise ConfigurationError(f"{shorten(owner)} cannot be a name: use letters, digits, '.', '_' and '-'")
         self._root = root
-        self._records = self._below(os.path.join(RECORDS, name))
+        self._records = self._below(os.path.join(RECORDS, owner, program))
 
     def plan(self, edits: list[Edit]) -> list[Change]:
         """Return what has to be changed for the files to be as wanted, with what earlier edits no longer want."""
@@ -161,10 +169,20 @@ class Configuration:
         record = self._record(edit.path)
         before = _original(record, change.before) if record else change.before
         text = change.after or ""
-        made = dict.fromkeys([*self._make_folders(edit.path), *(record.folders if record else ())])
         # The record comes first: a file that was changed without one could not be given back.
-        self._keep(_Record(edit.path, edit.kind, before, text, tuple(made)))
+        self._keep(_Record(edit.path, edit.kind, before, text, self._own_folders(edit.path)))
+        os.makedirs(os.path.dirname(self._below(edit.path)), mode=0o755, exist_ok=True)
         _write(self._below(edit.path), text, edit.mode)
+
+    def _own_folders(self, path: str) -> tuple[str, ...]:
+        """Return the folders above a file that are not there without us, the deepest first."""
+        known = {folder for record in self._all().values() for folder in record.folders}
+        found = []
+        folder = os.path.dirname(path)
+        while folder in known or not os.path.isdir(self._below(folder)):
+            found.append(folder)
+            folder = os.path.dirname(folder)
+        return tuple(found)
 
     def _set(self, path: str, text: str | None) -> None:
         """Let a file hold a text again, or be gone together with the folders that were made for it."""
@@ -178,17 +196,6 @@ class Configuration:
             # Somebody else may have put something there in the meantime.
             with contextlib.suppress(OSError):
                 os.rmdir(self._below(folder))
-
-    def _make_folders(self, path: str) -> list[str]:
-        """Make the folders above a file; return those that were made, the deepest first."""
-        made = []
-        folder = os.path.dirname(path)
-        while not os.path.isdir(self._below(folder)):
-            made.append(folder)
-            folder = os.path.dirname(folder)
-        for missing in reversed(made):
-            os.mkdir(self._below(missing), 0o755)
-        return made
 
     def _record_path(self, path: str) -> str:
         return os.path.join(self._records, urllib.parse.quote(path, safe="") + ".json")
@@ -226,9 +233,10 @@ class Configuration:
     def _forget(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._record_path(path))
-        for folder in (self._records, os.path.dirname(self._records)):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
+        # Only what is empty goes.
+        with contextlib.suppress(OSError):
+            for folder in (".", "..", "../.."):
+                os.rmdir(os.path.normpath(os.path.join(self._records, folder)))
 
     def _below(self, path: str) -> str:
         return os.path.join(self._root, path.lstrip("/"))

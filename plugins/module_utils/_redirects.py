@@ -4,8 +4,8 @@
 
 """Which names of images lead to the offline registry, and where in it.
 
-A tree keeps an image under its path alone, or under its host and path. An image that keeps neither has got a name of its
-own, and cannot be found by its original one.
+A tree keeps an image under its path alone, or under its host and path. An image that keeps neither has got a name of
+its own, and cannot be found by its original one.
 """
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.

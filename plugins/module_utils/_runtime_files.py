@@ -38,6 +38,8 @@ def hosts_toml(locations: Sequence[str], authorities: str) -> str:
     """
     *others, last = locations
     parts = [HEADING + f"server = {json.dumps(_url(last))}\n" + _host_options(last, authorities)]
+    # containerd 1 passes over a file that has no table of this name.
+    parts += ["[host]\n"] if not others else []
     parts += [f"[host.{json.dumps(_url(other))}]\n" + _host_options(other, authorities, "  ") for other in others]
     return "\n".join(parts)
 
@@ -64,9 +66,11 @@ def registries_conf(registry: Registry) -> str:
     parts = [HEADING]
     if len(registry.endpoints) > 1:
         parts.append(_registry_table(registry.name, list(registry.endpoints)))
-    for redirect in registry.redirects:
-        if redirect.host != ANY_HOST:
-            parts.append(_registry_table(redirect.host, registry.locations(redirect)))
+    parts += [
+        _registry_table(redirect.host, registry.locations(redirect))
+        for redirect in registry.redirects
+        if redirect.host != ANY_HOST
+    ]
     return "\n".join(parts)
 
 

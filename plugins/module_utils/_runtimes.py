@@ -239,8 +239,8 @@ def _containerd_plan(files: Configuration, registry: Registry) -> Plan:
         return Plan(edits)
     if not found.folders and found.deprecated():
         raise RuntimeConfigurationError(
-            f"{CONFIG_TOML} has mirrors of its own for {', '.join(found.deprecated())}, beside which containerd takes no "
-            f"config_path: move them to {CONTAINERD_FOLDER}/<host>/hosts.toml, or leave containerd out of the runtimes"
+            f"{CONFIG_TOML} has mirrors of its own for {', '.join(found.deprecated())}, beside which containerd takes "
+            f"no config_path: move them to {CONTAINERD_FOLDER}/<host>/hosts.toml, or leave containerd out"
         )
     edits.append(
         Edit(
@@ -275,8 +275,8 @@ def _check_config_toml(path: str, folder: str, sandbox: str) -> None:
         found = _effective(file.read(), CONFIG_TOML, path)
     if found.folders[:1] != [folder] or sandbox not in ("", found.sandbox_image):
         raise RuntimeConfigurationError(
-            f"containerd does not see what would be written to {CONFIG_TOML}: it has the folders {found.folders} and the "
-            f"sandbox image {found.sandbox_image}. Is another file named in its imports, which has the last word?"
+            f"containerd does not see what would be written to {CONFIG_TOML}: it has the folders {found.folders} and "
+            f"the sandbox image {found.sandbox_image}. Is another file named in its imports, which has the last word?"
         )
 
 
@@ -429,12 +429,13 @@ def chosen(names: Sequence[str]) -> list[Runtime]:
     return [runtime for runtime in RUNTIMES if runtime.is_there()]
 
 
-def apply(runtime: Runtime, registry: Registry | None, check_mode: bool, may_restart: bool) -> Outcome:
+def apply(owner: str, runtime: Runtime, registry: Registry | None, check_mode: bool, may_restart: bool) -> Outcome:
     """Let a runtime use a registry, or let it be as it was before if there is none.
 
+    :param owner: in whose name files are changed, and given back.
     :raises SeahubError: if the runtime does not take it; then everything is as it was.
     """
-    files = Configuration(runtime.name)
+    files = Configuration(owner, runtime.name)
     plan = runtime.plan(files, registry) if registry is not None else Plan([])
     changes = files.plan(plan.edits)
     if check_mode or not changes:

@@ -4,9 +4,9 @@
 
 """Single values in a TOML text, read and set line by line.
 
-This is no parser of TOML, which Python's standard library has from 3.11 on only, and no writer, which it does not have.
-It finds where statements begin and end, and leaves all of them as they are but the one that is set. Whoever sets a value
-lets the program that reads the file say what it makes of it.
+This is no parser of TOML, which Python's standard library has from 3.11 on only, and no writer, which it does not
+have. It finds where statements begin and end, and leaves all of them as they are but the one that is set. Whoever sets
+a value lets the program that reads the file say what it makes of it.
 """
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
@@ -44,7 +44,11 @@ class TomlError(SeahubError):
 
 @dataclasses.dataclass(frozen=True)
 class _Statement:
-    """A table's header, whose value is None, or an assignment; `keys` is the whole path, `first` and `last` its lines."""
+    """A table's header, whose value is None, or an assignment.
+
+    - first, last: the numbers of its lines.
+    - keys: the whole path.
+    """
 
     first: int
     last: int

@@ -14,15 +14,15 @@ author: seahub.offline contributors (!UNKNOWN)
 description:
   - Lets the container runtimes of a host trust the offline registry, and lets the original names of images lead to it.
   - The files of the runtimes are merged with. Before one is changed, the program that reads it is asked what it would
-    make of it, where it can say so; afterwards it is asked what it has. If it does not take it, everything is as it was.
+    make of it, where it can say so; afterwards it is asked what it has. If it does not take it, all is as it was.
   - What was there before is kept in C(/var/lib/seahub-client). With O(state=absent) it is given back, byte for byte
     where nobody has changed the file since; else only what was added is taken out.
   - "B(docker): C(/etc/docker/certs.d), and C(registry-mirrors) in C(/etc/docker/daemon.json) for V(docker.io). Docker
     is told to read it again, not restarted. It can redirect no other host, and tries the real V(docker.io) when the
     mirrors do not have an image."
   - "B(containerd): C(hosts.toml) for the registry and for each host, without a way back to the real one, in the folder
-    that containerd looks at. If it looks at none, C(config_path) is set in C(/etc/containerd/config.toml), which takes a
-    restart; running containers go on."
+    that containerd looks at. If it looks at none, C(config_path) is set in C(/etc/containerd/config.toml), which
+    takes a restart; running containers go on."
   - "B(podman) and B(crio): C(/etc/containers/certs.d) and drop-ins in C(/etc/containers/registries.conf.d), without a
     way back to the real host. CRI-O is told to read them again. Buildah and skopeo read them too."
   - "B(k3s) and B(rke2): C(registries.yaml) and a drop-in with C(disable-default-registry-endpoint), both in
@@ -38,6 +38,12 @@ attributes:
   idempotent:
     support: full
 options:
+  name:
+    description:
+      - What the registry is called in C(/var/lib/seahub-client), to know what to give back.
+      - Two registries may be there side by side, if only one of them has O(redirects).
+    type: str
+    default: seahub
   runtimes:
     description: The runtimes; when empty, those that are on the host.
     type: list
@@ -46,7 +52,7 @@ options:
     default: []
   endpoints:
     description:
-      - Host and port of the registry, or of several registries that serve the same, in the order in which they are tried.
+      - Host and port of the registry, or of several that serve the same, in the order in which they are tried.
       - The first is the one that references name. Needed with O(state=present).
     type: list
     elements: str
@@ -184,9 +190,12 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     """Do what the options say, and return the result."""
     params = module.params
     wanted = registry(params) if params["state"] == "present" else None
-    runtimes = _runtimes.chosen(params["runtimes"])
+    # One that is gone from the host has left its files behind.
+    runtimes = _runtimes.chosen(params["runtimes"]) if wanted or params["runtimes"] else list(_runtimes.RUNTIMES)
     outcomes = [
-        _runtimes.apply(runtime, wanted, module.check_mode, bool(set(runtime.names) & set(params["restart"])))
+        _runtimes.apply(
+            params["name"], runtime, wanted, module.check_mode, bool(set(runtime.names) & set(params["restart"]))
+        )
         for runtime in runtimes
     ]
     changes = [change for outcome in outcomes for change in outcome.changes]
@@ -217,6 +226,7 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
+            "name": {"type": "str", "default": "seahub"},
             "runtimes": {"type": "list", "elements": "str", "choices": list(_runtimes.NAMES), "default": []},
             "endpoints": {"type": "list", "elements": "str", "default": []},
             "ca_certificate": {"type": "str", "default": ""},
