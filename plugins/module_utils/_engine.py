@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Container engines, driven by their own command line client: a run host has nothing else.
+"""What a registry needs of the host to run: an engine for its container, or a service manager for the bare program.
 
-An engine is one class with the methods of L(Engine), and one line in L(ENGINES).
+Each is one class with the methods of C(Engine), in a module of its own; L(_engines) knows them all.
 """
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
@@ -12,21 +12,22 @@ An engine is one class with the methods of L(Engine), and one line in L(ENGINES)
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shutil
 import subprocess
-import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import IO, Any, Iterator, cast
 
-from ansible_collections.seahub.offline.plugins.module_utils import _platform
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._image_archive import Image
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
+from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
-_LOG_SIZE = "10m"
-_LOG_FILES = 3
+# What a task finds is often less than what a person at a terminal finds.
+_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
+_SAID_LIMIT = 500
+
+BRIDGE = "bridge"
+HOST = "host"
 
 
 class EngineError(SeahubError):
@@ -39,36 +40,47 @@ class PortInUse(EngineError):
 
 @dataclass(frozen=True)
 class Mount:
-    """A file or a folder of the host that a container sees, but cannot change.
+    """A file or a folder of the host that the registry sees, and cannot change unless told so.
 
     - follows: whether it also sees what the host mounts below the folder later.
     """
 
     source: str
     target: str
+    writable: bool = False
     follows: bool = False
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A container as it is wanted."""
+    """A registry as it is wanted.
+
+    `files` are read by the user who runs it alone. It sees `folders` under the names that they have on the host.
+    `network` is C(BRIDGE) or C(HOST).
+    """
 
     name: str
     image: str
     command: tuple[str, ...]
-    mounts: tuple[Mount, ...]
-    host_port: int
-    container_port: int
+    environment: tuple[tuple[str, str], ...]
+    files: tuple[Mount, ...]
+    folders: tuple[Mount, ...]
+    network: str
+    port: int
+
+    @property
+    def needs_low_port(self) -> bool:
+        """Whether it listens where only those may who have the capability CAP_NET_BIND_SERVICE."""
+        return self.port < 1024
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container as it is found.
+    """A container, or a service without one, as it is found.
 
-    `status` is one of `created`, `running`, `paused`, `restarting`, `removing`, `exited` and `dead`.
+    `status` is a word for the user. C(running) is the one in which all is well.
     """
 
-    id: str
     status: str
     restarts: int
     exit_code: int
@@ -81,13 +93,21 @@ class Container:
 
 
 class Engine(ABC):
-    """What the registry needs of a container engine. All methods raise EngineError."""
+    """What the registry needs of an engine. All methods raise EngineError."""
 
     name = ""
+    thing = "container"
+    """What the registry is there, in a sentence for the user."""
+    networks: tuple[str, ...] = (BRIDGE, HOST)
+    """The networks that it knows, the usual one first."""
 
     @abstractmethod
     def platform(self) -> Platform:
         """Return what the engine's images have to be made for."""
+
+    @abstractmethod
+    def image_name(self, repository: str, version: str) -> str:
+        """Return the full name of an image in the engine."""
 
     @abstractmethod
     def has_image(self, name: str) -> bool:
@@ -98,8 +118,8 @@ class Engine(ABC):
         """Return the names of all images in a repository."""
 
     @abstractmethod
-    def load(self, archive: Iterator[bytes]) -> None:
-        """Take an image from its archive. What the iterator raises passes through, and no image is taken."""
+    def load(self, tree: Tree, image: Image, name: str) -> None:
+        """Take an image out of a tree. Where that fails, there is no image of this name."""
 
     @abstractmethod
     def remove_image(self, name: str) -> None:
@@ -111,7 +131,7 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, spec: Spec, labels: dict[str, str]) -> None:
-        """Start a container. If that fails, none is left behind."""
+        """Start a container, instead of the one of the same name if there is one."""
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -121,127 +141,22 @@ class Engine(ABC):
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines that a container has written."""
 
+    def container_with_port(self, port: int) -> str | None:
+        """Return the name of the container to which the engine leads a port of the host."""
+        return None
 
-class Docker(Engine):
-    """Docker Engine."""
 
-    name = "docker"
-    _FOLDERS = "/usr/local/bin:/usr/bin:/bin:/snap/bin"
+class Program:
+    """A command line program of the host."""
 
-    def __init__(self, binary: str | None = None) -> None:
-        """Find the client: in PATH, or where packages put it. A task's PATH is often shorter than a person's."""
-        found = binary or shutil.which(self.name) or shutil.which(self.name, path=self._FOLDERS)
-        if found is None:
-            raise EngineError(f"{self.name} is not on this host: install the engine, it is not part of the bundle")
-        self._binary = found
+    def __init__(self, name: str, path: str) -> None:
+        self.name = name
+        self.path = path
 
-    def platform(self) -> Platform:
-        """Ask the daemon, which also shows that it runs."""
-        done = self._call("version", "--format", "{{.Server.Os}} {{.Server.Arch}}")
-        if done.returncode != 0:
-            raise EngineError(
-                f"{self.name} does not answer on this host: {_said(done)}. Start it (systemctl start {self.name}), and "
-                "let the task become a user who may use it"
-            )
-        return _platform.normalise(*done.stdout.split())
-
-    def has_image(self, name: str) -> bool:
-        return self._call("image", "inspect", "--format", "{{.Id}}", name).returncode == 0
-
-    def images(self, repository: str) -> list[str]:
-        lines = self._must("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository).split()
-        return [name for name in lines if not name.endswith(":<none>")]
-
-    def load(self, archive: Iterator[bytes]) -> None:
-        with tempfile.TemporaryFile() as output:
-            process = subprocess.Popen(
-                [self._binary, "load", "--quiet"], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
-            )
-            # Popen types it as None because it would be without stdin=PIPE.
-            pipe = cast(IO[bytes], process.stdin)
-            try:
-                # A pipe that breaks means that it has ended early: it says below why.
-                with contextlib.suppress(BrokenPipeError):
-                    for data in archive:
-                        pipe.write(data)
-            except BaseException:
-                process.kill()
-                raise
-            finally:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-                process.wait()
-            if process.returncode != 0:
-                output.seek(0)
-                said = output.read().decode(errors="replace").strip()[-500:]
-                raise EngineError(f"{self.name} load failed with {process.returncode}: {said}")
-
-    def remove_image(self, name: str) -> None:
-        self._must("image", "rm", name)
-
-    def container(self, name: str) -> Container | None:
-        done = self._call("container", "inspect", name)
-        if done.returncode != 0:
-            if "no such container" in done.stderr.lower():
-                return None
-            raise EngineError(f"{self.name} does not tell about the container {name}: {_said(done)}")
-        found: dict[str, Any] = json.loads(done.stdout)[0]
-        return Container(
-            id=found["Id"],
-            status=found["State"]["Status"],
-            restarts=found.get("RestartCount", 0),
-            exit_code=found["State"]["ExitCode"],
-            labels=found["Config"].get("Labels") or {},
-        )
-
-    def run(self, spec: Spec, labels: dict[str, str]) -> None:
-        done = self._call("run", "--detach", *self._options(spec, labels), spec.image, *spec.command)
-        if done.returncode == 0:
-            return
-        self._call("container", "rm", "--force", spec.name)
-        said = _said(done)
-        if "already allocated" in said or "already in use" in said:
-            raise PortInUse(f"port {spec.host_port} of this host is in use by {self._user_of_port(spec)}: {said}")
-        raise EngineError(f"{self.name} cannot start the container {spec.name}: {said}")
-
-    def remove(self, name: str) -> None:
-        self._must("container", "rm", "--force", "--volumes", name)
-
-    def logs(self, name: str, lines: int) -> str:
-        done = self._call("container", "logs", "--tail", str(lines), name)
-        return (done.stdout + done.stderr).strip()
-
-    def _options(self, spec: Spec, labels: dict[str, str]) -> list[str]:
-        options = ["--name", spec.name, "--restart", "always", "--publish", f"{spec.host_port}:{spec.container_port}"]
-        # It serves files, and so needs no right but to read them: as the user who owns the private key, also where the
-        # daemon maps users (https://docs.docker.com/engine/security/userns-remap/), and without relabelling the tree
-        # on hosts with SELinux.
-        options += ["--user", "0:0", "--userns", "host", "--read-only", "--cap-drop", "ALL"]
-        options += ["--security-opt", "no-new-privileges", "--security-opt", "label=disable"]
-        # Docker's own default lets a log grow until the disk is full.
-        options += ["--log-driver", "json-file", "--log-opt", f"max-size={_LOG_SIZE}"]
-        options += ["--log-opt", f"max-file={_LOG_FILES}"]
-        for mount in spec.mounts:
-            propagation = ",bind-propagation=rslave" if mount.follows else ""
-            options += ["--mount", f"type=bind,source={mount.source},target={mount.target},readonly{propagation}"]
-        for key, value in sorted(labels.items()):
-            options += ["--label", f"{key}={value}"]
-        return options
-
-    def _user_of_port(self, spec: Spec) -> str:
-        done = self._call("ps", "--filter", f"publish={spec.host_port}", "--format", "{{.Names}}")
-        names = ", ".join(done.stdout.split())
-        return f"the container {names}" if names else "another program"
-
-    def _must(self, *arguments: str) -> str:
-        done = self._call(*arguments)
-        if done.returncode != 0:
-            raise EngineError(f"{self.name} {' '.join(arguments)} failed: {_said(done)}")
-        return done.stdout
-
-    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it, however it ends."""
         return subprocess.run(
-            [self._binary, *arguments],
+            [self.path, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -249,10 +164,24 @@ class Docker(Engine):
             check=False,
         )
 
+    def must(self, *arguments: str) -> str:
+        """Run it, and return what it prints.
 
-ENGINES: dict[str, type[Engine]] = {Docker.name: Docker}
+        :raises EngineError: if it fails, with what it has said.
+        """
+        done = self.call(*arguments)
+        if done.returncode != 0:
+            raise EngineError(f"{self.name} {' '.join(arguments)} failed: {said(done)}")
+        return done.stdout
 
 
-def _said(done: subprocess.CompletedProcess[str]) -> str:
+def find(name: str) -> Program | None:
+    """Find a program: in PATH, or where packages put it."""
+    path = shutil.which(name) or shutil.which(name, path=_FOLDERS)
+    return Program(name, path) if path else None
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a program has said about its failure, short enough for a sentence."""
     text = done.stderr.strip() or done.stdout.strip()
-    return text.replace("docker: ", "", 1).replace("Error response from daemon: ", "", 1)[-500:].rstrip(".")
+    return text.replace("docker: ", "", 1).replace("Error response from daemon: ", "", 1)[-_SAID_LIMIT:].rstrip(".")

@@ -90,7 +90,7 @@ def archive(tree: Tree, image: Image, name: str) -> Iterator[bytes]:
     """
     files = {blob.digest: _file_name(blob) for blob in image.manifest.blobs}
     for blob in {blob.digest: blob for blob in image.manifest.blobs}.values():
-        yield from _member(files[blob.digest], blob.size, _verified(tree, blob))
+        yield from _member(files[blob.digest], blob.size, verified(tree, blob))
     layers = [files[layer.digest] for layer in image.manifest.layers]
     contents = json.dumps([{"Config": files[image.config.digest], "RepoTags": [name], "Layers": layers}]).encode()
     yield from _member("manifest.json", len(contents), iter((contents,)))
@@ -132,7 +132,11 @@ def _member(name: str, size: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield _tar.padding(size)
 
 
-def _verified(tree: Tree, blob: Descriptor) -> Iterator[bytes]:
+def verified(tree: Tree, blob: Descriptor) -> Iterator[bytes]:
+    """Yield the bytes of a blob.
+
+    :raises DigestMismatch: at the end, or where it ends too early, if it is damaged.
+    """
     hash_object = _digest.hasher(blob.digest)
     left = blob.size
     with tree.open_blob(blob.digest) as file:

@@ -12,14 +12,16 @@ short_description: The offline registry, running on its host
 version_added: 0.1.0
 author: seahub.offline contributors (!UNKNOWN)
 description:
-  - Runs a registry container that serves a tree over TLS, read-only, on the host where the tree lies.
-  - The registry's own image comes out of the same tree, since there is nowhere to pull it from. It is streamed into the
-    engine as an archive that is never written to the disk, for the platform of the host, and only once.
+  - Runs a registry that serves a tree over TLS, read-only, on the host where the tree lies.
+  - The registry's own image comes out of the same tree, since there is nowhere to pull it from. It is streamed into
+    the engine, for the platform of the host, and only once. On a host without an engine, the program is taken out of
+    the image and run by systemd.
   - The task succeeds when the registry answers on its port with a certificate that O(ca_certificate) verifies for
     O(domain).
-  - The container starts with the engine, sees its files read-only, and has no capabilities. It is replaced when its
-    image, its configuration or its certificate changes, and when it does not run.
-  - Needs nothing but Python and the engine on the host.
+  - The registry starts with the host, sees its files read-only, and has no capabilities. It is replaced when its
+    image, its configuration, its users or its certificate changes, and when it does not run. What takes time is done
+    before the old one ends.
+  - Needs nothing but Python on the host, and an engine or systemd.
 extends_documentation_fragment:
   - seahub.offline._attributes
 attributes:
@@ -35,20 +37,39 @@ options:
   state:
     description:
       - With V(present) the registry runs and answers.
-      - With V(absent) the container, its images (those named after O(name)) and O(config) are removed; the tree and the
-        certificates stay.
+      - With V(absent) the container, its images (those named after O(name)) and O(config) are removed; the tree and
+        the certificates stay.
+      - With V(possible) nothing is changed. The task fails if no engine works, or another program has the port.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, possible]
     default: present
   name:
-    description: What the container is called. A container of this name that was not made by this module is an error.
+    description:
+      - What the container is called, or the service of systemd. One of this name that was not made by this module is
+        an error.
     type: str
     default: seahub-registry
   engine:
-    description: The container engine that runs it.
+    description:
+      - What runs it.
+      - V(podman) has no daemon: a unit of systemd starts its container.
+      - V(nerdctl) is the client of containerd that takes docker's commands. On hosts with containerd but without it,
+        V(none) does the same.
+      - V(none) is a unit of systemd that runs the program itself, as a user that owns nothing and exists only as long
+        as it runs, in a sandbox. The program lies in C(/usr/local/bin).
+      - V(auto) is the one that runs it already, or else the first of V(docker), V(podman), V(nerdctl) and V(none)
+        that works. One that is there and does not work is passed over with a warning.
     type: str
-    choices: [docker]
-    default: docker
+    choices: [auto, docker, podman, nerdctl, none]
+    default: auto
+  network:
+    description:
+      - With V(bridge) the engine leads the port of the host to the container, with V(host) the registry listens there
+        itself.
+      - The default is V(bridge) with O(engine=docker) and O(engine=podman), otherwise V(host). O(engine=none) has no
+        other.
+    type: str
+    choices: [bridge, host]
   tree:
     description: The folder of the tree. Required with O(state=present).
     type: path
@@ -76,9 +97,63 @@ options:
     description: The file with the CA certificate that clients trust. Required with O(state=present).
     type: path
   config:
-    description: Where the configuration file of the registry is written.
+    description:
+      - Where the configuration file of the registry is written. The file C(htpasswd) beside it belongs to it if
+        O(users) is set. Only root may read them.
     type: path
     default: /var/lib/seahub/config.yml
+  read_only:
+    description:
+      - Whether nobody can push or delete. Keep it so unless you fill the registry by pushing, as with O(s3).
+      - A registry that can be written to without users takes from everybody.
+    type: bool
+    default: true
+  users:
+    description: Who may use the registry. Without it and O(htpasswd), everybody may.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name of the user.
+        type: str
+        required: true
+      password_hash:
+        description: The bcrypt hash of the password, as C(htpasswd -nB) makes it.
+        type: str
+        required: true
+  htpasswd:
+    description: A file on the host with users and bcrypt hashes. It stands instead of O(users).
+    type: path
+  username:
+    description:
+      - The user as whom the task asks whether the registry answers.
+      - Without it, a registry with users is taken to answer when it asks for a password.
+    type: str
+  password:
+    description: The password of O(username).
+    type: str
+  s3:
+    description:
+      - Keeps the storage on S3 instead of in O(tree), from which then only the registry's image comes.
+      - What is in it goes into the configuration as it is, see the documentation of the registry's driver. C(region)
+        and C(bucket) have to be there; C(accesskey), C(secretkey), C(regionendpoint) and C(rootdirectory) are usual.
+      - Clients are not sent to S3, but get everything from the registry.
+    type: dict
+    default: {}
+  extra_config:
+    description:
+      - Is merged into the configuration that is made here. A null takes something away.
+      - See U(https://distribution.github.io/distribution/about/configuration/).
+    type: dict
+    default: {}
+  config_text:
+    description:
+      - The whole configuration, instead of the one that is made here.
+      - The registry finds its files as C(/run/NAME/tls.crt), C(/run/NAME/tls.key) and C(/run/NAME/htpasswd), where
+        C(NAME) is O(name), and the tree where it is on the host. It has to listen on O(port).
+    type: str
+    default: ""
   timeout:
     description: Seconds to wait for the registry to answer.
     type: int
@@ -97,6 +172,21 @@ EXAMPLES = r"""
     private_key: /var/lib/seahub/certs/sea.hub.key
     ca_certificate: /var/lib/seahub/certs/ca.crt
 
+- name: Serve it to those who have a password, on a host that has podman
+  seahub.offline.registry_service:
+    engine: podman
+    tree: /var/lib/seahub/tree
+    certificate: /var/lib/seahub/certs/sea.hub.crt
+    private_key: /var/lib/seahub/certs/sea.hub.key
+    ca_certificate: /var/lib/seahub/certs/ca.crt
+    users:
+      - name: reader
+        password_hash: "{{ reader_hash }}"
+    extra_config:
+      log:
+        accesslog:
+          disabled: false
+
 - name: Serve it no longer
   seahub.offline.registry_service:
     state: absent
@@ -108,6 +198,11 @@ url:
   returned: with O(state=present)
   type: str
   sample: https://sea.hub:5000/v2/
+engine:
+  description: What runs it.
+  returned: success
+  type: str
+  sample: docker
 image:
   description: The image that the container runs from.
   returned: with O(state=present)
@@ -139,26 +234,52 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _registry_service
-from ansible_collections.seahub.offline.plugins.module_utils._engine import ENGINES, Engine
+from ansible_collections.seahub.offline.plugins.module_utils import _engines, _registry_service
+from ansible_collections.seahub.offline.plugins.module_utils._engine import Engine
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._registry_service import Settings
+from ansible_collections.seahub.offline.plugins.module_utils._registry_config import ConfigError, Wishes
+from ansible_collections.seahub.offline.plugins.module_utils._registry_service import Login, Settings
+
+
+def settings_of(params: dict[str, Any]) -> Settings:
+    """Return what the registry is to be.
+
+    :raises ConfigError: if what was asked for does not go together.
+    """
+    if params["users"] and params["htpasswd"]:
+        raise ConfigError("there are users and an htpasswd file: give one of them")
+    tree = os.path.abspath(params["tree"])
+    login = Login(params["username"], params["password"]) if params["username"] else None
+    return Settings(
+        name=params["name"],
+        tree=tree,
+        image=params["image"],
+        domain=params["domain"],
+        certificate=os.path.abspath(params["certificate"]),
+        private_key=os.path.abspath(params["private_key"]),
+        ca_certificate=os.path.abspath(params["ca_certificate"]),
+        config=os.path.abspath(params["config"]),
+        wishes=Wishes(
+            port=params["port"],
+            tree=tree,
+            domain=params["domain"],
+            read_only=params["read_only"],
+            users=bool(params["users"] or params["htpasswd"]),
+            s3=params["s3"],
+            extra=params["extra_config"],
+            text=params["config_text"],
+        ),
+        users=tuple((user["name"], user["password_hash"]) for user in params["users"]),
+        htpasswd=os.path.abspath(params["htpasswd"]) if params["htpasswd"] else None,
+        network=params["network"],
+        login=login,
+    )
 
 
 def present(module: AnsibleModule, engine: Engine) -> dict[str, Any]:
     """Let the registry run and answer; return the result."""
     params = module.params
-    settings = Settings(
-        name=params["name"],
-        tree=os.path.abspath(params["tree"]),
-        image=params["image"],
-        domain=params["domain"],
-        port=params["port"],
-        certificate=os.path.abspath(params["certificate"]),
-        private_key=os.path.abspath(params["private_key"]),
-        ca_certificate=os.path.abspath(params["ca_certificate"]),
-        config=os.path.abspath(params["config"]),
-    )
+    settings = settings_of(params)
     steps = _registry_service.plan(settings, engine)
     if not module.check_mode:
         _registry_service.carry_out(steps, settings, engine)
@@ -179,13 +300,27 @@ def absent(module: AnsibleModule, engine: Engine) -> dict[str, Any]:
     return {"reasons": reasons}
 
 
+def possible(module: AnsibleModule, engine: Engine) -> dict[str, Any]:
+    """See whether the registry could run; return the result."""
+    _registry_service.require_port(module.params["name"], module.params["port"], engine)
+    return {"reasons": []}
+
+
+STATES = {"present": present, "absent": absent, "possible": possible}
+
+
 def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "absent", "possible"], "default": "present"},
             "name": {"type": "str", "default": "seahub-registry"},
-            "engine": {"type": "str", "choices": ["docker"], "default": "docker"},
+            "engine": {
+                "type": "str",
+                "choices": ["auto", "docker", "podman", "nerdctl", "none"],
+                "default": "auto",
+            },
+            "network": {"type": "str", "choices": ["bridge", "host"]},
             "tree": {"type": "path"},
             "image": {"type": "str", "default": "registry:2"},
             "domain": {"type": "str", "default": "sea.hub"},
@@ -194,19 +329,37 @@ def main() -> None:
             "private_key": {"type": "path", "no_log": False},
             "ca_certificate": {"type": "path"},
             "config": {"type": "path", "default": "/var/lib/seahub/config.yml"},
+            "read_only": {"type": "bool", "default": True},
+            "users": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "password_hash": {"type": "str", "required": True, "no_log": True},
+                },
+            },
+            "htpasswd": {"type": "path", "no_log": False},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            # Keys of the storage can be anywhere in these.
+            "s3": {"type": "dict", "default": {}, "no_log": True},
+            "extra_config": {"type": "dict", "default": {}, "no_log": True},
+            "config_text": {"type": "str", "default": "", "no_log": True},
             "timeout": {"type": "int", "default": 60},
         },
+        required_together=[("username", "password")],
         required_if=[("state", "present", ("tree", "certificate", "private_key", "ca_certificate"))],
         supports_check_mode=True,
     )
-    state = module.params["state"]
+    params = module.params
     try:
-        engine = ENGINES[module.params["engine"]]()
-        result = (present if state == "present" else absent)(module, engine)
+        engine = _engines.choose(params["engine"], params["name"], _registry_service.LABEL, module.warn)
+        result = STATES[params["state"]](module, engine)
     except (SeahubError, OSError) as error:
         module.fail_json(msg=str(error))
     reasons = "".join(f"{reason}\n" for reason in result["reasons"])
-    module.exit_json(changed=bool(reasons), diff={"prepared": reasons}, **result)
+    module.exit_json(changed=bool(reasons), diff={"prepared": reasons}, engine=engine.name, **result)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ def fixture_running() -> Iterator[Lab]:
     lab = Lab()
     found = lab.is_up()
     try:
-        lab.up(HOSTS)
+        if not found:
+            lab.up(HOSTS)
         yield lab
     finally:
         if not found:

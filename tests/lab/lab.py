@@ -78,8 +78,9 @@ class Lab:
         with (self.settings.cache / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise LabError("another lab command is at work on this machine; wait for it") from error
+            except BlockingIOError:
+                say("waiting for another lab command on this machine")
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 

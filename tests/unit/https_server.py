@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
 import http.server
@@ -27,15 +28,24 @@ def make_certificate(folder: Path, domain: str = "sea.hub", *addresses: str) -> 
 
 
 @contextlib.contextmanager
-def serve(certificate: Files, content: Mapping[str, bytes]) -> Iterator[int]:
-    """Answer with the content of each path, or 404, on a free port of 127.0.0.1, which is given."""
+def serve(certificate: Files, content: Mapping[str, bytes], login: str | None = None) -> Iterator[int]:
+    """Answer with the content of each path, or 404, on a free port of 127.0.0.1, which is given.
+
+    With a `login` (user:password) only who sends it gets that; others get 401.
+    """
+    credentials = f"Basic {base64.b64encode(login.encode()).decode()}" if login else None
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             body = content.get(self.path)
-            self.send_response(404 if body is None else 200)
+            if credentials and self.headers["Authorization"] != credentials:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="test"')
+                body = None
+            else:
+                self.send_response(404 if body is None else 200)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")
