@@ -26,6 +26,7 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _part_size,
     _progress,
     _tar,
+    _tools,
     _unpack,
 )
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
@@ -296,9 +297,8 @@ def test_no_damage_leaves_a_tag_incomplete(
     tree = make_tree(tmp_path / "tree", {"x:1": [b"one", layer_bytes(1, 70_000 if part_size else 10)]})
     medium, place = tmp_path / "medium", tmp_path / "place"
     medium.mkdir()
-    packed = _bundle.pack(
-        open_source(tree.root), str(medium / "bundle.tar"), _progress.ignore, packing=_bundle.Packing(part_size)
-    )
+    source = open_source(tree.root).with_tools([_tools.of_bytes("README.md", b"# Read me\n" * 50)])
+    packed = _bundle.pack(source, str(medium / "bundle.tar"), _progress.ignore, packing=_bundle.Packing(part_size))
     chance = random.Random(mutate.__name__)
     for _round in range(100):
         path = Path(chance.choice(packed.files).path)
