@@ -12,6 +12,7 @@ import shlex
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 from ansible import constants as C  # noqa: N812  as everywhere in Ansible
@@ -102,12 +103,12 @@ class ActionModule(ActionBase):
         return local
 
     def _synchronise(self) -> dict[str, Any]:
-        source = open_source(self._source)
-        signed = self._verify_signature(source)
-        if not source.partial:
-            source.require_complete()
         obstacle = _ssh_stream.obstacle(self._connection)
-        target = self._describe(staged=obstacle is not None)
+        # Both sides look at what they have at the same time: of a large tree, that is what takes the time.
+        with ThreadPoolExecutor(1) as beside:
+            opening = beside.submit(self._open_source)
+            target = self._describe(staged=obstacle is not None)
+            source, signed = opening.result()
         united, plan = _compared(source, target)
         if plan.changed and not self._task.check_mode:
             source.verify_parts(self._progress())
@@ -116,6 +117,14 @@ class ActionModule(ActionBase):
                 display.v(f"tree_sync: sends in portions, since {obstacle}", host=self._host)
                 self._send_portions(source)
         return {**self._result(plan), **signed}
+
+    def _open_source(self) -> tuple[Source, dict[str, str]]:
+        """Open what is to be sent, and return it with who has signed it, where that is asked."""
+        source = open_source(self._source)
+        signed = self._verify_signature(source)
+        if not source.partial:
+            source.require_complete()
+        return source, signed
 
     def _describe(self, staged: bool) -> Target:
         """Ask what the host has.

@@ -22,16 +22,21 @@ from ansible_collections.seahub.offline.plugins.module_utils import _archive
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
-# The zip file is kept in memory: nothing is left behind on the host, whenever this ends.
+# The zip file is kept in memory: nothing is left behind on the host, whenever this ends. Nothing is read ahead: what
+# was read and is not on the disk when this is killed would have to be sent again.
 BOOTSTRAP = """
 import os, sys
+stream, left = open(0, "rb", buffering=0, closefd=False), int(sys.argv[1])
 code = os.memfd_create("seahub")
 with open(code, "wb", closefd=False) as file:
-    file.write(sys.stdin.buffer.read(int(sys.argv[1])))
+    while left:
+        data = stream.read(left)
+        left -= len(data) or sys.exit("the program ends in its middle")
+        file.write(data)
 sys.dont_write_bytecode = True
 sys.path.insert(0, "/proc/self/fd/%d" % code)
 from ansible_collections.seahub.offline.plugins.module_utils import _receiver
-_receiver.main()
+_receiver.main(stream)
 """
 
 MARK = "seahub.offline.tree_sync "
@@ -75,11 +80,11 @@ def serve(stream: BinaryIO, answer: Callable[[dict[str, Any]], None]) -> None:
         answer({"blobs": received.blobs, "size": received.size})
 
 
-def main() -> None:
+def main(stream: BinaryIO) -> None:
     """Serve what comes on the standard input."""
 
     def answer(what: dict[str, Any]) -> None:
         sys.stdout.write(f"{MARK}{json.dumps(what)}\n")
         sys.stdout.flush()
 
-    serve(sys.stdin.buffer, answer)
+    serve(stream, answer)
