@@ -18,6 +18,7 @@ description:
   - A registry may serve the tree meanwhile. Blobs come first, then the links that make them available, then tags, so
     that no tag is ever seen before everything that it needs.
   - After an interruption the next run goes on where this one stopped, within a large blob as well.
+  - A delta, which holds only what a tree lacked, is taken only into a tree that has the rest.
   - What the tree holds already stays. Several bundles can be unpacked into one tree, in any order.
 options:
   bundle:
@@ -34,7 +35,8 @@ options:
   conflict:
     description:
       - What to do where a tag of the bundle points elsewhere in the tree.
-      - V(error) fails and names these tags. Nothing is written.
+      - V(error) fails and names these tags. Nothing is written. A tag that a delta was packed to move is moved, if it
+        points where the delta presumes it to.
       - V(replace) lets them point where the bundle has them.
       - V(keep) leaves them, and does not unpack the references that have such a tag.
     type: str

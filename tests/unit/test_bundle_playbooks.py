@@ -1,7 +1,7 @@
 # Copyright (c) 2026, seahub.offline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tree goes through pack.yml and unpack.yml, in parts and signed."""
+"""A tree goes through pack.yml and unpack.yml, in parts and signed, and as a delta after receipt.yml."""
 
 from __future__ import annotations
 
@@ -75,3 +75,31 @@ def test_several_bundles_become_one_tree(tmp_path: Path) -> None:
     )
     assert won.returncode == 0, won.stdout + won.stderr
     assert Tree(str(tmp_path / "run" / "tree")).tag("team/app", "1") == differs.tag("team/app", "1")
+
+
+def test_a_receipt_goes_back_and_a_delta_comes(tmp_path: Path) -> None:
+    base, new = layer_bytes(1, 150_000), layer_bytes(2, 50_000)
+    make_tree(tmp_path / "run" / "tree", {"library/mysql:8": [base]})
+    make_tree(tmp_path / "tree", {"library/mysql:8": [base], "team/app:1": [base, new]})
+    there = {"registry_dir": tmp_path / "run", "seahub_receipt": tmp_path / "oslo.receipt"}
+    written = run(tmp_path, "receipt.yml", **there)
+    assert written.returncode == 0, written.stdout + written.stderr
+    assert " changed=0 " in run(tmp_path, "receipt.yml", **there).stdout
+
+    delta = tmp_path / "delta.tar"
+    packed = run(
+        tmp_path,
+        "pack.yml",
+        seahub_tree=tmp_path / "tree",
+        seahub_bundle=delta,
+        seahub_since=[str(tmp_path / "oslo.receipt")],
+    )
+    assert packed.returncode == 0, packed.stdout + packed.stderr
+    assert len(new) < delta.stat().st_size < len(new) + 30_000
+
+    refused = run(tmp_path, "unpack.yml", registry_bundle=delta, registry_dir=tmp_path / "other")
+    assert "It was packed since host1 (sha256:" in refused.stdout
+    assert not (tmp_path / "other").exists()
+    unpacked = run(tmp_path, "unpack.yml", registry_bundle=delta, registry_dir=tmp_path / "run")
+    assert unpacked.returncode == 0, unpacked.stdout + unpacked.stderr
+    assert files(tmp_path / "run" / "tree") == files(tmp_path / "tree")
