@@ -15,8 +15,15 @@ from types import TracebackType
 from typing import Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.seahub.offline.plugins.module_utils import _manifest, _progress, _reference
-from ansible_collections.seahub.offline.plugins.module_utils._download import Downloader, Job, Stream
-from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidReference, NotFound, SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._download import BlobSource, Downloader, Job, Stream
+from ansible_collections.seahub.offline.plugins.module_utils._errors import (
+    DigestMismatch,
+    InvalidManifest,
+    InvalidPlatform,
+    InvalidReference,
+    SeahubError,
+    TreeError,
+)
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry, Lock
 from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor
 from ansible_collections.seahub.offline.plugins.module_utils._reference import Reference
@@ -67,6 +74,7 @@ class Donor:
         self._parallel = parallel
         self._sizes: dict[str, int] = {}
         self._places: dict[str, dict[Reference, None]] = {}
+        self._roots: set[str] = set()
         for place in places:
             for entry in lock.references:
                 reference = place(entry)
@@ -85,43 +93,64 @@ class Donor:
         :returns: why each of those failed that did.
         :raises TreeError: if the disk is too small.
         """
+        # Registries have manifests in another place than blobs. Which digests are manifests the ones above them say.
+        waiting = set(digests)
+        failed: dict[str, SeahubError] = {}
+        level, seen = self._roots, set(self._roots)
+        while level:
+            failed.update(self._download(tree, level & waiting, _Manifests, report))
+            waiting -= level
+            level = {child for digest in level for child in _children(tree, digest)}.intersection(self._sizes) - seen
+            seen |= level
+        failed.update(self._download(tree, waiting, _same, report))
+        return failed
 
+    def _download(
+        self,
+        tree: Tree,
+        digests: set[str],
+        content: Callable[[Repository], BlobSource],
+        report: _progress.Callback,
+    ) -> Mapping[str, SeahubError]:
         def show(progress: _progress.Progress) -> None:
             report(dataclasses.replace(progress, phase="repairing"))
 
-        jobs = [
-            Job(Descriptor(_UNKNOWN_TYPE, digest, self._sizes[digest]), self._sources(digest)) for digest in digests
-        ]
+        def sources(digest: str) -> list[BlobSource]:
+            return [content(self._registries.repository(reference)) for reference in self._places[digest]]
+
+        jobs = [Job(Descriptor(_UNKNOWN_TYPE, digest, self._sizes[digest]), sources(digest)) for digest in digests]
         return Downloader(tree, self._retry, self._parallel, show).run(jobs)
 
     def _note(self, entry: Entry, reference: Reference) -> None:
         repository = Reference(reference.host, reference.path)
+        self._roots.add(entry.digest)
         for digest, size in entry.blobs.items():
             self._sizes[digest] = size
             self._places.setdefault(digest, {})[repository] = None
 
-    def _sources(self, digest: str) -> list[_Content]:
-        return [_Content(self._registries.repository(reference)) for reference in self._places[digest]]
+
+def _same(repository: Repository) -> BlobSource:
+    return repository
 
 
-class _Content:
-    """A repository in which manifests are found like blobs: who has lost one does not know which it was."""
+def _children(tree: Tree, digest: str) -> list[str]:
+    """Return the digests of the children of an index; none if it is something else, or not there."""
+    try:
+        manifest = _manifest.parse(tree.read_blob(digest), algorithm_of=digest)
+    except (DigestMismatch, InvalidManifest, InvalidPlatform, TreeError):
+        return []
+    return [child.digest for child in manifest.children]
+
+
+class _Manifests:
+    """The manifests of a repository, each as if it were a blob."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
     def open_blob(self, blob: Descriptor, offset: int) -> Stream:
-        """Return a stream that begins at the offset, or at 0."""
-        try:
-            return self._repository.open_blob(blob, offset)
-        except NotFound:
-            if blob.size > _manifest.SIZE_LIMIT:
-                raise
+        """Return a stream that begins at 0."""
         return _Held(self._repository.manifest(blob.digest).raw)
-
-    def alone(self) -> list[_Content]:
-        """Return the repository at each of its endpoints alone."""
-        return [_Content(repository) for repository in self._repository.alone()]
 
 
 class _Held:

@@ -22,6 +22,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._repair import Repa
 from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from tests.bench import servers
+from tests.registry.content import add_manifest, describe, index_of
 from tests.unit.trees import files, layer_bytes, make_tree
 
 SHARED, OWN, OTHER = (layer_bytes(number, 4000) for number in range(3))
@@ -43,9 +44,9 @@ def fixture_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield host
 
 
-def run(tree: Tree, *places: _donor.Place) -> Repair:
+def run(tree: Tree, *places: _donor.Place, mirrors: tuple[str, ...] = ()) -> Repair:
     retry = RetryPolicy(attempts=1)
-    registries = Registries(default=Settings(plain_http=True), retry=retry, timeout=5)
+    registries = Registries(default=Settings(plain_http=True, mirrors=mirrors), retry=retry, timeout=5)
     donor = Donor(_lock.read(tree), places, registries, retry, 4)
     findings = _check.check(tree)
     planned = _repair.plan(tree, findings, [], donor)
@@ -98,6 +99,30 @@ def test_an_image_is_brought_back_from_where_it_came_from(tree: Tree, served: st
     os.remove(tree.blob_path(app(tree)))
     change(tree.blob_path(LAYER))
     assert run(tree, _donor.origin).findings.ok
+    assert files(Path(tree.root)) == before
+
+
+def test_a_mirror_stands_in_for_a_registry_that_cannot_be_reached(tree: Tree, served: str) -> None:
+    come_from(tree, "127.0.0.1:9/team/app:1")
+    before = files(Path(tree.root))
+    shutil.rmtree(tree.repository_path("team/app"))
+    for digest in _lock.read(tree).references[0].blobs:
+        os.remove(tree.blob_path(digest))
+    assert run(tree, _donor.origin, mirrors=(served,)).findings.ok
+    assert files(Path(tree.root)) == before
+
+
+def test_the_images_of_an_index_come_with_it(tree: Tree, tmp_path: Path) -> None:
+    child = describe(tree, app(tree), architecture="amd64")
+    digest = add_manifest(tree, "team/app:all", index_of([child]))
+    lock = _lock.read(tree)
+    blobs = {**lock.references[0].blobs, digest: tree.blob_size(digest) or 0}
+    _lock.write(tree, lock.with_entries([replace(lock.references[0], tag="all", digest=digest, blobs=blobs)]))
+    before = files(Path(tree.root))
+    source = shutil.copytree(tree.root, tmp_path / "source")
+    shutil.rmtree(f"{tree.root}/docker")
+    with servers.registry(Path(source), tmp_path) as host:
+        assert run(tree, _donor.under_own_names(host)).findings.ok
     assert files(Path(tree.root)) == before
 
 
