@@ -1,0 +1,165 @@
+#!/usr/bin/python
+# Copyright (c) 2026, seahub.offline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps a user's password for the registry where clients look for it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_login
+short_description: The password for the registry, where clients look for it
+version_added: 0.1.0
+author: seahub.offline contributors (!UNKNOWN)
+description:
+  - Writes a user name and a password for a registry into the files from which docker, podman and its kin, and helm read
+    them, as C(docker login), C(podman login) and C(helm registry login) do, but without any of these programs.
+  - What the files hold for other registries stays. Only their owner may read them. What they hold for this registry is
+    replaced.
+  - Can write a secret for Kubernetes, too, as a manifest that C(kubectl apply) takes.
+  - Docker does not send a password to a mirror. Where the registry asks for one, images are pulled by docker under the
+    registry's own name.
+extends_documentation_fragment:
+  - seahub.offline._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  registry:
+    description: The host of the registry with its port, as it stands in references.
+    type: str
+    required: true
+  username:
+    description: The name of the user. Needed with O(state=present).
+    type: str
+  password:
+    description: The password. Needed with O(state=present).
+    type: str
+  clients:
+    description: Whose files are written. V(containers) is podman, buildah, skopeo and CRI-O.
+    type: list
+    elements: str
+    choices: [docker, containers, helm]
+    default: [docker, containers, helm]
+  home:
+    description:
+      - The home of the user that pulls, below which the files lie. A folder that is made, and a file in it, belong to
+        the owner of the folder above.
+    type: path
+    default: ~
+  pull_secret:
+    description: The file on the host to write the manifest of a Kubernetes secret to; none without.
+    type: path
+  pull_secret_name:
+    description: The name of that secret.
+    type: str
+    default: seahub
+  pull_secret_namespace:
+    description: The namespace of that secret; without one, it is for the one that C(kubectl) is told.
+    type: str
+    default: ""
+  state:
+    description: Whether the password is there.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+---
+- name: Let root pull from the registry
+  seahub.offline.registry_login:
+    registry: sea.hub:5000
+    username: reader
+    password: "{{ vault_reader_password }}"
+    pull_secret: /etc/kubernetes/seahub-pull-secret.json
+
+- name: Forget the password
+  seahub.offline.registry_login:
+    registry: sea.hub:5000
+    state: absent
+"""
+
+RETURN = r"""
+files:
+  description: The files that were (or, in check mode, would be) changed.
+  returned: success
+  type: list
+  elements: str
+  sample: [/root/.docker/config.json]
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.seahub.offline.plugins.module_utils import _logins
+from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+
+
+def wanted(params: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return for each file what it holds, and what it is to hold."""
+    present = params["state"] == "present"
+    login = (params["registry"], params["username"], params["password"])
+    files = {}
+    for client in params["clients"]:
+        path = os.path.join(params["home"], _logins.PLACES[client])
+        text = _logins.read(path)
+        after = _logins.with_login(text, *login) if present else _logins.without_login(text, params["registry"])
+        files[path] = (text, after)
+    if params["pull_secret"]:
+        secret = (params["pull_secret_name"], params["pull_secret_namespace"])
+        path = params["pull_secret"]
+        files[path] = (_logins.read(path), _logins.pull_secret(*secret, *login) if present else "")
+    return files
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Do what the options say, and return the result."""
+    changes = {
+        path: after
+        for path, (before, after) in wanted(module.params).items()
+        if before != after or (after and module.params["state"] == "present" and not _logins.is_private(path))
+    }
+    if not module.check_mode:
+        for path, text in changes.items():
+            _logins.write(path, text)
+    return {"changed": bool(changes), "files": list(changes)}
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(
+        argument_spec={
+            "registry": {"type": "str", "required": True},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "clients": {
+                "type": "list",
+                "elements": "str",
+                "choices": list(_logins.PLACES),
+                "default": ["docker", "containers", "helm"],
+            },
+            "home": {"type": "path", "default": "~"},
+            # Names of secrets, and no secrets.
+            "pull_secret": {"type": "path", "no_log": False},
+            "pull_secret_name": {"type": "str", "default": "seahub", "no_log": False},
+            "pull_secret_namespace": {"type": "str", "default": "", "no_log": False},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        required_if=[("state", "present", ("username", "password"))],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module))
+    except SeahubError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
