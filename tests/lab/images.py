@@ -72,6 +72,8 @@ class Layer:
     files: dict[str, File] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
+    # Files of this machine, whose paths say what they are (path in the image -> path here).
+    programs: dict[str, Path] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -327,7 +329,7 @@ def _json(document: object) -> bytes:
 
 def _layer(settings: Settings, layer: Layer, architecture: str) -> Path:
     debs = Archive(settings, architecture).download(layer.packages) if layer.packages else []
-    key = recipe_key(WRITER, layer, [deb.name for deb in debs])
+    key = recipe_key(WRITER, layer, [deb.name for deb in debs], *([layer.programs] if layer.programs else []))
 
     def write(unfinished: Path) -> None:
         say(f"making a layer of {' '.join(layer.packages) or ' '.join(layer.files)} ({architecture})")
@@ -385,6 +387,10 @@ def _own(layer: Layer) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
         member = tarfile.TarInfo(name)
         member.size, member.mode = len(file.content.encode()), file.mode
         yield member, file.content.encode()
+    for name, path in layer.programs.items():
+        member = tarfile.TarInfo(name)
+        member.size, member.mode = path.stat().st_size, 0o755
+        yield member, path.read_bytes()
     for name, target in layer.links.items():
         member = tarfile.TarInfo(name)
         member.type, member.linkname, member.mode = tarfile.SYMTYPE, target, 0o777

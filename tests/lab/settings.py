@@ -49,8 +49,13 @@ HOST_PACKAGES = (
     "curl",
 )
 
+# The newest of the registry's releases that can be had as a Go module; it is built where there is a Go to build it.
+REGISTRY_3 = "v3.0.0"
+GO = (1, 23)
+
 # Hosts that tests ask for: what the others have, and they lack.
 HOST_KINDS = {
+    "docker": ("podman",),
     "podman": ("docker", "containerd"),
     "bare": ("docker", "containerd", "podman"),
 }
