@@ -52,7 +52,7 @@ options:
   engine:
     description:
       - What runs it.
-      - V(podman) has no daemon: a unit of systemd starts its container.
+      - V(podman) has no daemon, and so a unit of systemd starts its container.
       - V(nerdctl) is the client of containerd that takes docker's commands. On hosts with containerd but without it,
         V(none) does the same.
       - V(none) is a unit of systemd that runs the program itself, as a user that owns nothing and exists only as long
