@@ -87,18 +87,42 @@ def check(tree: Tree, rehash: bool = True, report: _progress.Callback = _progres
 
 
 def check_source(source: Source, rehash: bool = True, report: _progress.Callback = _progress.ignore) -> Findings:
-    """Check a bundle, or a tree that has a lock, like `check`; of a bundle in parts each of these, too."""
+    """Check a bundle, or a tree that has a lock, like `check`; of a bundle in parts each of these, too.
+
+    What a delta presumes is not missing in it.
+    """
     damaged = source.damaged_parts(report) if rehash else []
-    findings = _examine(_Holding(source.lock, source.everything, source.open_blob), rehash, report)
+    holding = _Holding(source.lock, source.everything, source.open_blob, _presumed(source))
+    findings = _examine(holding, rehash, report)
     return dataclasses.replace(findings, damaged=tuple(damaged))
+
+
+def _presumed(source: Source) -> Inventory:
+    if source.presumption is None:
+        return _inventory.EMPTY
+    # A delta does not say which links it leaves out.
+    links = frozenset(
+        (name, digest)
+        for entry in source.lock.references
+        for name in (entry.name, *entry.aliases)
+        for digest in entry.blobs
+    )
+    return Inventory(blobs=dict(source.presumption.blobs), layers=links, manifests=links)
 
 
 class _Holding:
     """What is checked: its lock, what is there, and how a blob is opened."""
 
-    def __init__(self, lock: Lock, inventory: Inventory, open_blob: Callable[[str], BinaryIO]) -> None:
+    def __init__(
+        self,
+        lock: Lock,
+        inventory: Inventory,
+        open_blob: Callable[[str], BinaryIO],
+        presumed: Inventory = _inventory.EMPTY,
+    ) -> None:
         self.lock = lock
         self.inventory = inventory
+        self.known = _inventory.united(presumed, inventory)
         self._open_blob = open_blob
 
     def hash(self, digest: str) -> str:
@@ -137,11 +161,11 @@ def _examine(holding: _Holding, rehash: bool, report: _progress.Callback) -> Fin
     lock, inventory = holding.lock, holding.inventory
     wrong = _rehash(holding, report) if rehash else {}
     needs = _Needs(holding, frozenset(wrong))
-    missing = dict.fromkeys([*_inventory.gaps(inventory, lock), *needs.gaps()])
+    missing = dict.fromkeys([*_inventory.gaps(holding.known, lock), *needs.gaps()])
     users = _users(lock, needs)
     return Findings(
         missing=tuple(missing),
-        lacking=frozenset(_lacking(lock, inventory)) | needs.lacking,
+        lacking=frozenset(_lacking(lock, holding.known)) | needs.lacking,
         corrupt=tuple(Corrupt(digest, wrong[digest], tuple(sorted(users.get(digest, ())))) for digest in sorted(wrong)),
         unreferenced={digest: size for digest, size in sorted(inventory.blobs.items()) if digest not in needs.reached},
         partials=inventory.partials,
@@ -174,7 +198,7 @@ class _Needs:
     def gaps(self) -> Iterator[str]:
         """Yield a sentence for each thing that a tag or a manifest lacks."""
         for (repository, tag), digest in sorted(self._inventory.tags.items()):
-            if (repository, digest) not in self._inventory.manifests:
+            if (repository, digest) not in self._holding.known.manifests:
                 yield f"the tag {repository}:{tag} points to {digest}, which the repository does not have"
         for repository, digest in sorted(self._inventory.manifests):
             yield from self._gaps_of(repository, digest)
@@ -188,19 +212,19 @@ class _Needs:
                 yield blob.digest, repository
 
     def _gaps_of(self, repository: str, digest: str) -> Iterator[str]:
-        if digest not in self._inventory.blobs:
+        if digest not in self._holding.known.blobs:
             self.lacking.add(digest)
             yield f"{repository}@{digest}: its manifest is missing"
             return
         manifest = self._manifest(digest)
         # The children of an index are not missing: they are there for the platforms that were saved.
         for blob in manifest.blobs if manifest else ():
-            if blob.is_foreign and blob.digest not in self._inventory.blobs:
+            if blob.is_foreign and blob.digest not in self._holding.known.blobs:
                 continue
-            if self._inventory.blobs.get(blob.digest) != blob.size:
+            if self._holding.known.blobs.get(blob.digest) != blob.size:
                 self.lacking.add(blob.digest)
                 yield f"{repository}@{digest} needs the blob {blob.digest} of {blob.size} bytes, which is missing"
-            elif (repository, blob.digest) not in self._inventory.layers:
+            elif (repository, blob.digest) not in self._holding.known.layers:
                 yield f"{repository}@{digest} needs a link to {blob.digest} in its repository, which is missing"
 
     def _manifest(self, digest: str) -> Manifest | None:

@@ -70,7 +70,7 @@ def load(data: bytes) -> Presumption:
             )
         return Presumption(
             since=tuple((_label(item["label"]), _checked(item["fingerprint"])) for item in document["since"]),
-            blobs={_checked(digest): int(size) for digest, size in document["blobs"].items()},
+            blobs={_checked(digest): _size(size) for digest, size in document["blobs"].items()},
             tags={_name(name): tuple(map(_checked, digests)) for name, digests in document["tags"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -81,6 +81,12 @@ def _checked(digest: Any) -> str:
     if not isinstance(digest, str) or not _digest.is_digest(digest):
         raise ValueError(f"{shorten(digest)} is no digest")
     return digest
+
+
+def _size(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{shorten(value)} is no size")
+    return value
 
 
 def _name(text: str) -> TagName:

@@ -211,6 +211,17 @@ def test_a_tree_without_what_is_presumed_is_not_touched(tree: Tree, run: Path, t
     assert _check.check(Tree(str(wrong))).ok
 
 
+def test_a_delta_is_checked_without_what_it_presumes(tree: Tree, run: Path, tmp_path: Path) -> None:
+    add_image(tree, "redis:7", [BASE, NEW])
+    source = delta(tree, run)
+    assert _check.check_source(source).ok
+    blobs = {digest: size for digest, size in source.inventory.blobs.items() if size != len(NEW)}
+    assert source.presumption
+    less = source.presuming(source.presumption, source.lock, dataclasses.replace(source.inventory, blobs=blobs))
+    assert all(_digest.hash_bytes(NEW) in sentence for sentence in _check.check_source(less).missing)
+    assert not _check.check_source(less).ok
+
+
 def test_an_empty_delta_is_a_bundle(tree: Tree, run: Path, tmp_path: Path) -> None:
     packed = pack(tree, tmp_path / "delta.tar", as_receipt(run, tmp_path))
     assert packed.changed
