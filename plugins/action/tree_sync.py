@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 from ansible import constants as C  # noqa: N812  as everywhere in Ansible
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -109,10 +109,10 @@ class ActionModule(ActionBase):
             opening = beside.submit(self._open_source)
             target = self._describe(staged=obstacle is not None)
             source, signed = opening.result()
-        united, plan = _compared(source, target)
+        _united, plan = _compared(source, target)
         if plan.changed and not self._task.check_mode:
             source.verify_parts(self._progress())
-            obstacle = obstacle or self._stream(united, target, plan)
+            obstacle = obstacle or self._stream(source, target)
             if obstacle:
                 display.v(f"tree_sync: sends in portions, since {obstacle}", host=self._host)
                 self._send_portions(source)
@@ -144,11 +144,24 @@ class ActionModule(ActionBase):
             raise NotSigned(f"{source.path} is no bundle, and only bundles are signed: pack it, and give the bundle")
         return {"signed_by": _signature.verify(source.identity, source.signature_path, self._allowed_signers)}
 
-    def _stream(self, source: Source, target: Target, plan: Plan) -> str | None:
-        """Send it all down one process of ssh.
+    def _stream(self, source: Source, target: Target) -> str | None:
+        """Send it all down one process of ssh; when the connection is lost, another goes on, as often as is set.
 
         :returns: why that cannot be done, if nothing of it could be begun.
         """
+        retries = _ssh_stream.retries(self._connection)
+        while True:
+            united, plan = _compared(source, target)
+            try:
+                return self._stream_once(united, target, plan)
+            except AnsibleConnectionFailure as error:
+                if not retries:
+                    raise
+                display.v(f"tree_sync: goes on over another connection, since {error}", host=self._host)
+            retries -= 1
+            target = self._describe(staged=False)
+
+    def _stream_once(self, source: Source, target: Target, plan: Plan) -> str | None:
         _sync.require_room(plan, target, 0)
         code = _far_side.packed("_receiver")
         progress = self._progress()

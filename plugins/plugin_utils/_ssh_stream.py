@@ -47,7 +47,8 @@ class Input:
         """Write it all, or as much as the command takes: why it takes no more, it says itself."""
         self.started = True
         with contextlib.suppress(BrokenPipeError), pipe:
-            with contextlib.suppress(OSError):
+            # It saves time where it can be had: on Linux, up to a limit for each user.
+            with contextlib.suppress(OSError, AttributeError):
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
             self._write(pipe)
 
@@ -63,6 +64,11 @@ def obstacle(connection: Any) -> str | None:
     return None
 
 
+def retries(connection: Any) -> int:
+    """Return how often a connection is to be tried again when it is lost."""
+    return int(connection.get_option("reconnection_retries"))
+
+
 @contextlib.contextmanager
 def streaming(connection: Any, data: Input) -> Iterator[None]:
     """Let a connection stream its input, given as an `Input`, to the one command that it executes meanwhile."""
@@ -71,8 +77,8 @@ def streaming(connection: Any, data: Input) -> Iterator[None]:
     def build_command(binary: str, subsystem: str, *arguments: str) -> list[bytes]:
         return uncompressed(build(binary, subsystem, *arguments), binary.encode(), len(arguments))
 
-    retries = connection.get_option("reconnection_retries")
-    # What was sent cannot be sent again from its beginning: it would come twice.
+    set_retries = connection.get_option("reconnection_retries")
+    # It would send from the beginning again. Whoever sends knows what has arrived.
     connection.set_option("reconnection_retries", 0)
     connection._build_command, connection._send_initial_data = build_command, data.send
     try:
@@ -80,7 +86,7 @@ def streaming(connection: Any, data: Input) -> Iterator[None]:
     finally:
         # What hides the methods of the class, nothing else.
         del connection._build_command, connection._send_initial_data
-        connection.set_option("reconnection_retries", retries)
+        connection.set_option("reconnection_retries", set_retries)
 
 
 def uncompressed(command: Sequence[bytes], binary: bytes, arguments: int) -> list[bytes]:

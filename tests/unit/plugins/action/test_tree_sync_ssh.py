@@ -35,6 +35,7 @@ esac
 PROGRAMS = {
     "ssh": 'exec sh -c "$command"',
     "breaking": f'head -c {BREAK} | sh -c "$command"',
+    "losing": f'mkdir "$0.once" || exec sh -c "$command"; head -c {BREAK} | sh -c "$command"; exit 255',
     "ending": 'sh -c "$command" 2> /dev/null | head -n 1; exit 137',
     "refusing": "echo no such interpreter >&2; exit 127",
 }
@@ -80,8 +81,8 @@ def same(outcome: Outcome, name: str) -> bool:
 def test_all_goes_down_one_stream(outcome: Outcome) -> None:
     assert outcome.results["plain"]["sent_blobs"] == 6
     assert same(outcome, "plain")
-    # One for each task: the portions' was tried too.
-    assert len(outcome.streams) == 7
+    # One for each task, the portions' too, and two over the connection that was lost.
+    assert len(outcome.streams) == 9
 
 
 def test_nothing_is_compressed(outcome: Outcome) -> None:
@@ -98,6 +99,12 @@ def test_after_a_broken_line_only_the_rest_is_sent(outcome: Outcome) -> None:
     assert "it did not arrive whole" in broken["msg"]
     assert 0 < mended["sent_bytes"] < broken_at_most()
     assert same(outcome, "broken")
+
+
+def test_a_lost_connection_is_replaced(outcome: Outcome) -> None:
+    assert outcome.results["lost"]["changed"]
+    assert outcome.output.count("tree_sync: goes on over another connection") == 1
+    assert same(outcome, "lost")
 
 
 def broken_at_most() -> int:
