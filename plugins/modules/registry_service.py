@@ -136,14 +136,37 @@ options:
   s3:
     description:
       - Keeps the storage on S3 instead of in O(tree), from which then only the registry's image comes.
-      - What is in it goes into the configuration as it is, see the documentation of the registry's driver. C(region)
-        and C(bucket) have to be there; C(accesskey), C(secretkey), C(regionendpoint) and C(rootdirectory) are usual.
       - Clients are not sent to S3, but get everything from the registry.
+      - What else the registry's driver can be told is said in O(extra_config), under C(storage) and C(s3).
     type: dict
-    default: {}
+    suboptions:
+      region:
+        description: The region.
+        type: str
+        required: true
+      bucket:
+        description: The bucket.
+        type: str
+        required: true
+      regionendpoint:
+        description: The URL of the service where it is not that of AWS.
+        type: str
+      rootdirectory:
+        description: A prefix for all names in the bucket.
+        type: str
+      accesskey:
+        description: The access key. Without it, the registry looks for one as AWS's own tools do.
+        type: str
+      secretkey:
+        description: The secret key.
+        type: str
+      forcepathstyle:
+        description: Whether the bucket is named in paths and not in the host's name.
+        type: bool
   extra_config:
     description:
       - Is merged into the configuration that is made here. A null takes something away.
+      - It is shown in logs, and so no place for secrets.
       - See U(https://distribution.github.io/distribution/about/configuration/).
     type: dict
     default: {}
@@ -265,7 +288,7 @@ def settings_of(params: dict[str, Any]) -> Settings:
             domain=params["domain"],
             read_only=params["read_only"],
             users=bool(params["users"] or params["htpasswd"]),
-            s3=params["s3"],
+            s3={name: value for name, value in (params["s3"] or {}).items() if value is not None},
             extra=params["extra_config"],
             text=params["config_text"],
         ),
@@ -342,9 +365,19 @@ def main() -> None:
             "htpasswd": {"type": "path", "no_log": False},
             "username": {"type": "str"},
             "password": {"type": "str", "no_log": True},
-            # Keys of the storage can be anywhere in these.
-            "s3": {"type": "dict", "default": {}, "no_log": True},
-            "extra_config": {"type": "dict", "default": {}, "no_log": True},
+            "s3": {
+                "type": "dict",
+                "options": {
+                    "region": {"type": "str", "required": True},
+                    "bucket": {"type": "str", "required": True},
+                    "regionendpoint": {"type": "str"},
+                    "rootdirectory": {"type": "str"},
+                    "accesskey": {"type": "str", "no_log": True},
+                    "secretkey": {"type": "str", "no_log": True},
+                    "forcepathstyle": {"type": "bool"},
+                },
+            },
+            "extra_config": {"type": "dict", "default": {}},
             "config_text": {"type": "str", "default": "", "no_log": True},
             "timeout": {"type": "int", "default": 60},
         },
