@@ -22,12 +22,12 @@ from ansible.utils.display import Display
 
 from ansible_collections.seahub.offline.plugins.module_utils import _receiver, _signature, _sync
 from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned, SeahubError, TreeError
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress, ignore
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
 from ansible_collections.seahub.offline.plugins.module_utils._sync import Plan, Target
 from ansible_collections.seahub.offline.plugins.plugin_utils import _far_side, _ssh_stream
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay, size
-from ansible_collections.seahub.offline.plugins.plugin_utils._signals import interruptible
+from ansible_collections.seahub.offline.plugins.plugin_utils._signals import interruptible, while_ansible_runs
 
 LARGEST_PORTION = 128 * 1024 * 1024
 SMALLEST_PORTION = 8 * 1024 * 1024
@@ -242,9 +242,8 @@ class ActionModule(ActionBase):
         return answer
 
     def _progress(self) -> Callable[[Progress], None]:
-        if self._task.no_log:
-            return lambda progress: None
-        return ProgressDisplay(self._host, display.display)
+        shown = ignore if self._task.no_log else ProgressDisplay(self._host, display.display)
+        return while_ansible_runs(shown)
 
     def _result(self, plan: Plan) -> dict[str, Any]:
         tags = {":".join(name): digest for name, digest in sorted(plan.links.tags.items())}

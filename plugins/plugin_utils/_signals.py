@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from ansible.utils.display import Display
+
+from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
 
 display = Display()
 
@@ -54,3 +57,18 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def while_ansible_runs(tell: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Return a callback for long work that ends it when Ansible has been killed.
+
+    Workers are in a session of their own: they would go on, and the next run would find them at work.
+    """
+    parent = os.getppid()
+
+    def told(progress: Progress) -> None:
+        if os.getppid() != parent:
+            raise Interrupted(signal.SIGTERM)
+        tell(progress)
+
+    return told
