@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tests.lab import packages
 
-from . import bundling, saving, syncing
+from . import bundling, mounting, saving, syncing
 
-BENCHMARKS = {**saving.BENCHMARKS, **syncing.BENCHMARKS, **bundling.BENCHMARKS}
+BENCHMARKS = {**saving.BENCHMARKS, **syncing.BENCHMARKS, **bundling.BENCHMARKS, **mounting.BENCHMARKS}
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the modules do, without Ansible around it: `python -m tests.bench.bundler pack TREE FILE`.
 
-The others are `unpack FILE TREE`, `check PATH` and `push PATH HOST`.
+The others are `unpack FILE TREE`, `check PATH`, `push PATH HOST`, `pack-squashfs TREE FILE` and `mount FILE FOLDER`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from ansible_collections.seahub.offline.plugins.module_utils import (
     _progress,
     _push,
     _save_module,
+    _stack,
     _unpack,
 )
+from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
 from ansible_collections.seahub.offline.plugins.module_utils._push import Names, Pusher
 from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries, Settings
 from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
@@ -29,6 +31,18 @@ from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 def pack(tree: str, path: str) -> bool:
     """Pack a tree; tell whether all went well."""
     return _bundle.pack(open_source(tree), path, _progress.ignore).changed
+
+
+def pack_squashfs(tree: str, path: str) -> bool:
+    """Pack a tree for mounting."""
+    return _bundle.pack(open_source(tree), path, _progress.ignore, packing=Packing(format=_bundle.SQUASHFS)).changed
+
+
+def mount(path: str, folder: str) -> bool:
+    """Mount a bundle, but not at boot."""
+    stack = _stack.describe([path], folder, None)
+    _stack.carry_out(stack, False, _progress.ignore, f"{folder}.fstab")
+    return True
 
 
 def unpack(path: str, tree: str) -> bool:
@@ -50,7 +64,14 @@ def push(path: str, host: str) -> bool:
     return not pusher.push(_push.name_all(source.lock.references, Names().of, aliases=False)).failures
 
 
-WORKS: dict[str, Callable[..., bool]] = {"pack": pack, "unpack": unpack, "check": check, "push": push}
+WORKS: dict[str, Callable[..., bool]] = {
+    "pack": pack,
+    "pack-squashfs": pack_squashfs,
+    "mount": mount,
+    "unpack": unpack,
+    "check": check,
+    "push": push,
+}
 
 
 if __name__ == "__main__":

@@ -31,53 +31,53 @@ _SUMS = 'find "$1/docker/registry/v2/blobs" -name data -print0 | xargs -0 -n 4 -
 
 def pack(work: Path, rounds: int) -> None:
     """A tree of 1.8 GiB into a bundle with its checksum: the engine, and tar and sha256sum."""
-    tree, bundle, archive = _tree(PLAIN, work), work / "bundle.tar", work / "peer.tar"
-    engine, peer, synced = _turns(
+    tree, bundle, archive = source_tree(PLAIN, work), work / "bundle.tar", work / "peer.tar"
+    own, peer, synced = _turns(
         rounds,
-        lambda: _engine("pack", tree, bundle),
+        lambda: engine("pack", tree, bundle),
         lambda: _shell(_TAR, tree, archive),
         lambda: _shell(f'{_TAR} && sync -f "$2"', tree, archive),
         outputs=[bundle, archive],
     )
-    _report("pack", PLAIN, "tar cf; sha256sum", engine, peer, synced)
+    _report("pack", PLAIN, "tar cf; sha256sum", own, peer, synced)
 
 
 def unpack(work: Path, rounds: int) -> None:
     """A bundle of 1.8 GiB into a tree, verified: the engine, and sha256sum and tar."""
     bundle, tree, folder = _bundle(PLAIN, work), work / "unpacked", work / "peer"
-    engine, peer, synced = _turns(
+    own, peer, synced = _turns(
         rounds,
-        lambda: _engine("unpack", bundle, tree),
+        lambda: engine("unpack", bundle, tree),
         lambda: _shell(_UNTAR, bundle, folder),
         lambda: _shell(f'{_UNTAR} && sync -f "$2"', bundle, folder),
         outputs=[tree, folder],
     )
-    _report("unpack", PLAIN, "sha256sum; tar xf", engine, peer, synced)
+    _report("unpack", PLAIN, "sha256sum; tar xf", own, peer, synced)
 
 
 def check(work: Path, rounds: int) -> None:
     """A tree of 1.8 GiB read and hashed: the engine, and sha256sum on all processors."""
-    tree = _tree(PLAIN, work)
-    engine, peer = _turns(rounds, lambda: _engine("check", tree), lambda: _shell(_SUMS, tree))
-    _report("check", PLAIN, "sha256sum", engine, peer)
+    tree = source_tree(PLAIN, work)
+    own, peer = _turns(rounds, lambda: engine("check", tree), lambda: _shell(_SUMS, tree))
+    _report("check", PLAIN, "sha256sum", own, peer)
 
 
 def push(work: Path, rounds: int) -> None:
     """A tree of 1.8 GiB to an empty registry: the engine, and skopeo from its own layout on disk."""
-    tree, folder = _tree(PLAIN, work), _skopeo_folder(PLAIN, work)
-    engine, peer = _turns(rounds, lambda: _push(work, tree), lambda: _skopeo(work, folder))
-    _report("push", PLAIN, "skopeo sync", engine, peer)
+    tree, folder = source_tree(PLAIN, work), _skopeo_folder(PLAIN, work)
+    own, peer = _turns(rounds, lambda: _push(work, tree), lambda: _skopeo(work, folder))
+    _report("push", PLAIN, "skopeo sync", own, peer)
 
 
 def memory_of_bundles(work: Path, rounds: int) -> None:
     """One blob of 4 GiB packed, checked, unpacked and pushed: the engine's memory."""
-    tree, bundle, unpacked = _tree(HUGE, work), work / "huge.tar", work / "huge"
+    tree, bundle, unpacked = source_tree(HUGE, work), work / "huge.tar", work / "huge"
     measured: dict[str, list[Measured]] = {"pack": [], "check": [], "unpack": [], "push": []}
     for _round in range(min(rounds, 2)):
-        _clear(bundle, unpacked)
-        measured["pack"].append(_engine("pack", tree, bundle))
-        measured["check"].append(_engine("check", bundle))
-        measured["unpack"].append(_engine("unpack", bundle, unpacked))
+        clear(bundle, unpacked)
+        measured["pack"].append(engine("pack", tree, bundle))
+        measured["check"].append(engine("check", bundle))
+        measured["unpack"].append(engine("unpack", bundle, unpacked))
         measured["push"].append(_push(work, bundle))
     show(f"memory of bundles: one blob of {HUGE.size // MIB} MiB", measured)
 
@@ -96,7 +96,7 @@ def _turns(rounds: int, *works: Callable[[], Measured], outputs: list[Path] | No
     measured: list[list[Measured]] = [[] for _work in works]
     for _round in range(rounds):
         for work, values in zip(works, measured, strict=True):
-            _clear(*(outputs or []))
+            clear(*(outputs or []))
             os.sync()
             values.append(work())
     return iter(measured)
@@ -118,7 +118,7 @@ def _report(
         ratio(f"engine / ({peer_name}; sync)", engine, synced)
 
 
-def _tree(images: ImageSet, work: Path) -> Path:
+def source_tree(images: ImageSet, work: Path) -> Path:
     """Return a tree of these images with its lock."""
     root = work / f"source-{images.name}"
     if not root.exists():
@@ -140,14 +140,14 @@ def _entry(tree: Tree, name: str, tag: str) -> _lock.Entry:
 def _bundle(images: ImageSet, work: Path) -> Path:
     path = work / f"{images.name}.tar"
     if not path.exists():
-        _engine("pack", _tree(images, work), path)
+        engine("pack", source_tree(images, work), path)
     return path
 
 
 def _skopeo_folder(images: ImageSet, work: Path) -> Path:
     """Return the images as skopeo keeps them: a folder for each, here with links to the blobs of the tree."""
     folder = work / "skopeo-source"
-    tree = Tree(str(_tree(images, work)))
+    tree = Tree(str(source_tree(images, work)))
     for name, tag in images.references:
         image = folder / f"{name}:{tag}"
         if image.exists():
@@ -161,7 +161,7 @@ def _skopeo_folder(images: ImageSet, work: Path) -> Path:
     return folder
 
 
-def _engine(*arguments: str | Path) -> Measured:
+def engine(*arguments: str | Path) -> Measured:
     path = {"PYTHONPATH": f"{ROOT}:{ROOT / 'collections'}"}
     return run([sys.executable, "-m", "tests.bench.bundler", *arguments], cwd=ROOT, env=path)
 
@@ -172,7 +172,7 @@ def _shell(script: str, *arguments: Path) -> Measured:
 
 def _push(work: Path, source: Path) -> Measured:
     with registry(_empty(work), work) as host:
-        return _engine("push", source, host)
+        return engine("push", source, host)
 
 
 def _skopeo(work: Path, folder: Path) -> Measured:
@@ -183,11 +183,11 @@ def _skopeo(work: Path, folder: Path) -> Measured:
 
 def _empty(work: Path) -> Path:
     storage = work / "storage"
-    _clear(storage)
+    clear(storage)
     return storage
 
 
-def _clear(*paths: Path) -> None:
+def clear(*paths: Path) -> None:
     for path in paths:
         shutil.rmtree(path, ignore_errors=True)
         for file in path.parent.glob(f"{path.name}*"):

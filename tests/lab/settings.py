@@ -58,6 +58,7 @@ HOST_KINDS = {
     "docker": ("podman",),
     "podman": ("docker", "containerd"),
     "bare": ("docker", "containerd", "podman"),
+    "mounting": (),
 }
 
 # Not any free port: references name it, and a lab that is brought up again has to answer to those of the last one.
