@@ -113,13 +113,23 @@ Body = Union[bytes, Pieces]
 
 
 class _Need(NamedTuple):
-    """What a request needs to be let in to: a repository, and perhaps another one that is read beside."""
+    """What a request needs to be let in to: a repository, and perhaps another one that is read beside.
+
+    Without a repository it is the list of all of them.
+    """
 
     repository: str
     beside: str
 
+    @property
+    def shown(self) -> str:
+        """How people are told of it."""
+        return self.repository or "its list of repositories"
+
     def scopes(self, actions: str) -> list[str]:
-        """Return it as a token service is told."""
+        """Return it as a token service is told: https://distribution.github.io/distribution/spec/auth/scope/."""
+        if not self.repository:
+            return ["registry:catalog:*"]
         beside = [f"repository:{self.beside}:pull"] if self.beside else []
         return [f"repository:{self.repository}:{actions}", *beside]
 
@@ -396,13 +406,13 @@ class Endpoint:
         if "basic" in challenges:
             if credentials is None or not credentials.username:
                 raise AccessDenied(
-                    f"{self.access.host} wants a user name and a password for {need.repository}: "
+                    f"{self.access.host} wants a user name and a password for {need.shown}: "
                     f"log in with 'docker login {self.access.host}' or give them in the option 'registries'"
                 )
             self._fixed = _basic(credentials)
             return self._fixed
         raise AccessDenied(
-            f"{self.access.host} denies access to {need.repository} and does not say how to get it ({shorten(header)})"
+            f"{self.access.host} denies access to {need.shown} and does not say how to get it ({shorten(header)})"
         )
 
     def _token(self, challenge: Mapping[str, str], need: _Need, refused: str) -> str:

@@ -81,7 +81,8 @@ class Bearer:
 
     def refuse(self, request: Request, base: str) -> Reply | None:
         """Whoever has no token for the repository, or one that is too old."""
-        scope = f"repository:{request.path.split('/v2/')[1].rsplit('/', 2)[0]}:pull"
+        path = request.path.split("/v2/")[1]
+        scope = "registry:catalog:*" if path == "_catalog" else f"repository:{path.rsplit('/', 2)[0]}:pull"
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         with self._lock:
             granted, ends = self._tokens.get(token, ("", 0.0))

@@ -117,6 +117,9 @@ class Registry:
         return self.guard.refuse(request, self.base) or self._serve(request)
 
     def _serve(self, request: Request) -> Reply:
+        if request.path == "/v2/_catalog":
+            names = json.dumps({"repositories": sorted(self.tree.repositories())}).encode()
+            return Reply(200, {"Content-Type": "application/json"}, names)
         match = _NAME.fullmatch(request.path)
         if match is None:
             return _unknown("NAME_UNKNOWN")

@@ -27,7 +27,7 @@ from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from tests.registry import content, faults, saving
 from tests.registry.content import LAYER
 from tests.registry.faults import Fault
-from tests.registry.guards import Basic
+from tests.registry.guards import Basic, Bearer
 from tests.registry.messages import Reply
 from tests.registry.saving import PLAIN
 from tests.registry.server import Registry
@@ -72,6 +72,18 @@ def repository_of(known: Registries, registry: Registry, path: str = "team/app")
 
 
 # What can be asked
+
+
+def test_the_list_of_repositories_needs_a_token_of_its_own(upstream: Path, known: Registries) -> None:
+    with Registry(upstream, guard=Bearer()) as registry:
+        assert known.catalog(registry.host) == ["team/app", "team/empty", "team/multi", "team/tool"]
+        assert repository_of(known, registry).tags() == ["1"]
+
+
+def test_a_registry_may_want_credentials_for_its_list_of_repositories(upstream: Path, known: Registries) -> None:
+    wanted = "a user name and a password for its list of repositories"
+    with Registry(upstream, guard=Basic("jo", "secret")) as registry, pytest.raises(AccessDenied, match=wanted):
+        known.catalog(registry.host)
 
 
 @pytest.mark.parametrize(
