@@ -156,7 +156,11 @@ class ActionModule(ActionBase):
                 return self._stream_once(united, target, plan)
             except AnsibleConnectionFailure as error:
                 if not retries:
-                    raise
+                    # ssh says the same of a command that was killed.
+                    raise TreeError(
+                        f"{self._source} -> {self._dest}: the connection was lost, or the receiver was ended: run it"
+                        f" again, it goes on ({error})"
+                    ) from error
                 display.v(f"tree_sync: goes on over another connection, since {error}", host=self._host)
             retries -= 1
             target = self._describe(staged=False)
