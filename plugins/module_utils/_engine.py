@@ -87,9 +87,14 @@ class Container:
     labels: dict[str, str]
 
     @property
+    def down(self) -> bool:
+        """Whether it does not run now."""
+        return self.status in ("exited", "dead", "restarting")
+
+    @property
     def failed(self) -> bool:
         """Whether it has ended by itself, and is perhaps being started over and over."""
-        return self.status in ("exited", "dead", "restarting") or self.restarts > 0
+        return self.down or self.restarts > 0
 
 
 class Engine(ABC):

@@ -128,7 +128,7 @@ def require_port(name: str, port: int, engine: Engine) -> None:
     :raises ServiceError: if someone has, or there is a container of this name that was not made here.
     """
     own = _own_container(name, engine)
-    if own is not None and own.labels.get(PORT_LABEL) == str(port):
+    if own is not None and not own.down and own.labels.get(PORT_LABEL) == str(port):
         return
     holders = _ports.listeners(port)
     if not holders:

@@ -174,6 +174,13 @@ def test_a_port_of_someone_else_is_an_error_before_anything_is_done(settings: Se
         _registry_service.plan(settings, engine)
 
 
+def test_a_port_that_another_program_has_taken_from_it_is_an_error(settings: Settings, engine: MemoryEngine) -> None:
+    apply(settings, engine)
+    engine.containers["reg"] = dataclasses.replace(engine.containers["reg"], status="restarting")
+    with socket.create_server(("", settings.port)), pytest.raises(ServiceError, match="in use by"):
+        _registry_service.plan(settings, engine)
+
+
 def test_the_port_of_the_service_itself_is_no_error(settings: Settings, engine: MemoryEngine) -> None:
     apply(settings, engine)
     with socket.create_server(("", settings.port)):
