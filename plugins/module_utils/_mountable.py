@@ -26,7 +26,7 @@ from typing import Any, BinaryIO, Iterator, Sequence
 from ansible_collections.seahub.offline.plugins.module_utils import _inventory, _layout, _lock, _presumption, _squashfs
 from ansible_collections.seahub.offline.plugins.module_utils._archive import Sink
 from ansible_collections.seahub.offline.plugins.module_utils._digest import CHUNK
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils._errors import InvalidLock, SeahubError, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
 from ansible_collections.seahub.offline.plugins.module_utils._presumption import Presumption
@@ -153,7 +153,6 @@ def read(file: io.BufferedIOBase) -> Found:
     """Read what a bundle holds, all but the bytes of its blobs and tools.
 
     :raises InvalidArchive: if any other byte of it is not what `write` writes.
-    :raises InvalidLock: if its lock cannot be read.
     """
     end = file.seek(0, os.SEEK_END)
     index = _load_index(_read(file, *_footer(file, end)))
@@ -169,7 +168,10 @@ def read(file: io.BufferedIOBase) -> Found:
     if layout.size + len(tail) != end or any(_read(file, place, len(piece)) != piece for place, piece in pieces):
         raise InvalidArchive("its file system is not what bundle_pack writes: it is damaged or was changed")
     lock_bytes = _read(file, layout.positions[_layout.LOCK], index.lock_size)
-    lock = _lock.load(lock_bytes, "the lock in the bundle")
+    try:
+        lock = _lock.load(lock_bytes, "the lock in the bundle")
+    except InvalidLock as error:
+        raise InvalidArchive(str(error)) from error
     if lock.dump() != lock_bytes:
         raise InvalidArchive("its lock is not written as bundle_pack writes it: it is damaged or was changed")
     return Found(
