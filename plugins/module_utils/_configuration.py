@@ -122,7 +122,10 @@ class Configuration:
                 self._put(edit, change)
             else:
                 self._set(change.path, change.after)
-                self._forget(change.path)
+        # Also of those that somebody else has removed, or brought back to what they were.
+        for path in self._all():
+            if path not in wanted:
+                self._forget(path)
         return lambda: self._undo(records)
 
     def _undo(self, records: list[tuple[Change, _Record | None]]) -> None:

@@ -318,7 +318,7 @@ CONTAINERS_FOLDER = "/etc/containers/certs.d"
 # Of two files that say something about one host, or one short name, the later one counts: ours has the last word about
 # hosts, and the first about short names, so that those of the user and of the distribution (000-shortnames.conf) stay.
 REGISTRIES_CONF = "/etc/containers/registries.conf.d/zz-seahub.conf"
-SHORT_NAMES_CONF = "/etc/containers/registries.conf.d/000-seahub-short-names.conf"
+SHORT_NAMES_CONF = "/etc/containers/registries.conf.d/0-seahub-short-names.conf"
 CRIO_CONF = "/etc/crio/crio.conf.d/zz-seahub.conf"
 
 
@@ -438,9 +438,11 @@ def apply(owner: str, runtime: Runtime, registry: Registry | None, check_mode: b
     files = Configuration(owner, runtime.name)
     plan = runtime.plan(files, registry) if registry is not None else Plan([])
     changes = files.plan(plan.edits)
-    if check_mode or not changes:
+    if check_mode:
         return Outcome(changes, plan.remarks, TakenUp())
     undo = files.carry_out(plan.edits, changes)
+    if not changes:
+        return Outcome(changes, plan.remarks, TakenUp())
     try:
         return Outcome(changes, plan.remarks, runtime.take_up(files, registry, changes, may_restart))
     except RuntimeConfigurationError:

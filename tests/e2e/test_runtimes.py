@@ -100,6 +100,7 @@ def fixture_own(lab: Description, host: Remote, tmp_path: Path) -> Iterator[str]
         host.write(path, text.encode())
     host.run("systemctl", "reload", "docker")
     yield listing(host)
+    redirect(lab, tmp_path, state="absent")  # if the test has not come that far
     host.run("rm", *OWN)
     host.run("rm", "-rf", "/etc/rancher")
     host.run("sh", "-c", "rmdir /etc/containerd/certs.d/docker.io /etc/containerd/certs.d || true")
@@ -129,6 +130,14 @@ def test_what_was_there_is_merged_with_and_given_back(lab: Description, host: Re
     }
     # What the host has for a short name counts before ours.
     assert "own.example" in host.try_("podman", "pull", "redis:7").errors
+
+    # Nothing listens at the first port: each goes on with the next.
+    pki = Path(yaml.safe_load(Path(lab["vars"]).read_text())["seahub_pki"])
+    several = {"endpoints": ["sea.hub:5999", "sea.hub:5000"], "ca_certificate": (pki / "ca.crt").read_text()}
+    redirect(lab, tmp_path, **{**wanted, **several})
+    for pull, remove in RUNTIMES.values():
+        host.run(*pull, "docker.io/library/busybox:1.35")
+        host.run(*remove, "docker.io/library/busybox:1.35")
 
     redirect(lab, tmp_path, state="absent")
     assert listing(host) == own

@@ -117,8 +117,8 @@ def test_a_file_that_somebody_has_removed_stays_removed(tmp_path: Path) -> None:
     file = write(tmp_path, DAEMON_JSON, BEFORE[DAEMON_JSON])
     apply(tmp_path, mirrors(MIRROR))
     file.unlink()
-    apply(tmp_path)
-    assert not file.exists()
+    assert apply(tmp_path) == []
+    assert [path for path in everything(tmp_path) if path.endswith(".json")] == []
 
 
 def test_nothing_is_changed_if_one_file_would_not_be_taken(tmp_path: Path) -> None:
