@@ -50,7 +50,7 @@ options:
       - The home of the user that pulls, below which the files lie. A folder that is made, and a file in it, belong to
         the owner of the folder above.
     type: path
-    default: ~
+    default: "~"
   pull_secret:
     description: The file on the host to write the manifest of a Kubernetes secret to; none without.
     type: path
