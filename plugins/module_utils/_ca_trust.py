@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -100,39 +101,45 @@ def detect(root: str = "/") -> Store:
     )
 
 
-def one_certificate(text: str, where: str) -> bytes:
-    """Return the one certificate in a PEM text, in its binary form.
+def certificates(text: str, where: str) -> list[bytes]:
+    """Return the CA certificates in a PEM text, each in its binary form.
 
     :param where: what to call the text in an error.
-    :raises TrustError: if there is none, or more than one: Debian's command passes over such files.
+    :raises TrustError: if there is none.
     """
-    found = _tls.certificates(text)
-    if len(found) != 1:
-        raise TrustError(
-            f"{where} holds {len(found)} certificates in PEM form instead of one: give the root CA alone; "
-            "intermediates belong into the file of the server's certificate"
-        )
-    return found[0]
+    found = list(dict.fromkeys(_tls.certificates(text)))
+    if not found:
+        raise TrustError(f"{where} holds no certificate in PEM form")
+    return found
 
 
 class Anchor:
-    """One CA of ours in the trust store of this host."""
+    """What is trusted in our name in the trust store of this host: one CA, or two while one follows the other.
+
+    Each has a file of its own, since Debian's command passes over files with several.
+    """
 
     def __init__(self, store: Store, name: str, root: str = "/") -> None:
         """:raises TrustError: if the name cannot be that of a file."""
         if _NAME.fullmatch(name) is None:
             raise TrustError(f"{shorten(name)} cannot be the name of a file: use letters, digits, '.', '_' and '-'")
         self._store = store
-        self.path = _below(root, os.path.join(store.anchors, f"{name}.crt"))
+        self._name = name
+        self._folder = _below(root, store.anchors)
+        self.path = self._file(1)
         self.bundle = _below(root, store.bundle)
 
-    def text(self) -> str | None:
-        """Return what the file holds, or None if there is none."""
-        try:
-            with open(self.path, encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
+    def files(self) -> dict[str, str]:
+        """Return the files that are there, with what they hold."""
+        # A name has no '+': these are nobody else's.
+        others = re.compile(re.escape(self._name) + r"\+[0-9]+\.crt")
+        names = os.listdir(self._folder) if os.path.isdir(self._folder) else []
+        paths = [os.path.join(self._folder, name) for name in sorted(names) if others.fullmatch(name)]
+        return {path: _read(path) for path in [self.path, *paths] if os.path.lexists(path)}
+
+    def wanted(self, certificates: list[bytes]) -> dict[str, str]:
+        """Return the files that there have to be for certificates to be trusted, with what they hold."""
+        return {self._file(number): ssl.DER_cert_to_PEM_cert(each) for number, each in enumerate(certificates, start=1)}
 
     def is_trusted(self, certificate: bytes) -> bool:
         """Tell whether the system's bundle has this certificate."""
@@ -142,55 +149,59 @@ class Anchor:
         except FileNotFoundError:
             return False
 
-    def reason_to_add(self, text: str, certificate: bytes) -> str | None:
-        """Return why the store has to be changed for this CA to be trusted, or None if it need not be."""
-        found = self.text()
-        if found is None:
-            return f"{self.path} is not there"
-        if found != text:
-            return f"{self.path} holds something else"
-        if not self.is_trusted(certificate):
-            return f"{self.bundle} does not have what {self.path} holds"
+    def reason_to_set(self, certificates: list[bytes]) -> str | None:
+        """Return why the store has to be changed for these CAs, and no others of this name, to be trusted."""
+        found, wanted = self.files(), self.wanted(certificates)
+        for path, text in wanted.items():
+            if path not in found:
+                return f"{path} is not there"
+            if _tls.certificates(found[path]) != _tls.certificates(text):
+                return f"{path} holds something else"
+        for path in found:
+            if path not in wanted:
+                return f"{path} is trusted no longer"
+        for path, certificate in zip(wanted, certificates):
+            if not self.is_trusted(certificate):
+                return f"{self.bundle} does not have what {path} holds"
         return None
 
-    def add(self, text: str, certificate: bytes) -> None:
-        """Let the system trust a CA.
+    def set(self, certificates: list[bytes]) -> None:
+        """Let the system trust these CAs, and no others of this name.
 
-        :raises TrustError: if afterwards it does not.
+        :raises TrustError: if afterwards it does not, or goes on trusting one that was here.
         """
-        self._write(text)
+        before, wanted = self.files(), self.wanted(certificates)
+        os.makedirs(self._folder, mode=0o755, exist_ok=True)
+        for path, text in wanted.items():
+            self._write(path, text)
+        for path in before:
+            if path not in wanted:
+                os.unlink(path)
         self._update()
-        if not self.is_trusted(certificate):
-            raise TrustError(
-                f"{' '.join(self._store.command)} has run, but {self.bundle} does not have the certificate of "
-                f"{self.path}: is it one of a CA (basic constraint CA:TRUE), and not blocked elsewhere on this host?"
-            )
+        for path, certificate in zip(wanted, certificates):
+            if not self.is_trusted(certificate):
+                raise TrustError(
+                    f"{' '.join(self._store.command)} has run, but {self.bundle} does not have the certificate of "
+                    f"{path}: is it one of a CA (basic constraint CA:TRUE), and not blocked elsewhere on this host?"
+                )
+        for path, text in before.items():
+            if any(self.is_trusted(each) for each in _tls.certificates(text) if each not in certificates):
+                raise TrustError(
+                    f"what {path} held is removed, but {self.bundle} still has that certificate: another file in the "
+                    "trust store brings the same one"
+                )
 
-    def remove(self) -> None:
-        """Take the file away, and with it the trust.
+    def _file(self, number: int) -> str:
+        return os.path.join(self._folder, f"{self._name}.crt" if number == 1 else f"{self._name}+{number}.crt")
 
-        :raises TrustError: if the system goes on trusting the CA, because it has it from somewhere else too.
-        """
-        certificates = _tls.certificates(self.text() or "")
-        if os.path.lexists(self.path):
-            os.unlink(self.path)
-        self._update()
-        if any(self.is_trusted(certificate) for certificate in certificates):
-            raise TrustError(
-                f"{self.path} is removed, but {self.bundle} still has its certificate: another file in the trust store "
-                "brings the same one"
-            )
-
-    def _write(self, text: str) -> None:
-        folder = os.path.dirname(self.path)
-        os.makedirs(folder, mode=0o755, exist_ok=True)
+    def _write(self, path: str, text: str) -> None:
         # The commands take *.crt only: a file that is being written is not seen by one that runs at that moment.
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".seahub-")
+        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".seahub-")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
             os.chmod(temporary, 0o644)
-            os.replace(temporary, self.path)
+            os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
             raise
@@ -203,6 +214,11 @@ class Anchor:
         if done.returncode != 0:
             said = done.stdout.decode(errors="replace").strip()[-500:]
             raise TrustError(f"{' '.join(command)} failed with {done.returncode}: {said}")
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 def _command(store: Store) -> str | None:

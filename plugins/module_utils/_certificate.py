@@ -4,6 +4,15 @@
 
 """The certificates of the registry: a CA and a server certificate, in files of a folder on the controller.
 
+What clients trust is one file, ca.crt. While one CA follows another, it holds both. The one that signs is the one to
+which ca.key belongs, so that the step from one to the other is the renaming of one file, and costs clients nothing:
+
+    ca.crt    ca.key    ca-next.key
+    A         A                        one CA
+    A, B      A         B              begun: the next one is trusted, too
+    A, B      B                        switched: it signs
+    B         B                        finished: the first one is trusted no longer
+
 Keys are on the curve P-256: Go, OpenSSL and Java have accepted it for more than ten years, and so do the crypto
 policies of the RHEL family, of which FUTURE refuses RSA with 2048 bits.
 
@@ -18,6 +27,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import enum
 import ipaddress
 import os
 import re
@@ -25,7 +35,7 @@ import ssl
 import tempfile
 import traceback
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.seahub.offline.plugins.module_utils import _tls
 from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
@@ -34,20 +44,23 @@ from ansible_collections.seahub.offline.plugins.module_utils._errors import Seah
 IMPORT_ERROR: str | None = None
 try:
     from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
 CA_CERTIFICATE = "ca.crt"
 CA_KEY = "ca.key"
+NEXT_CA_KEY = "ca-next.key"
 CA_DAYS = 3652
 # Apple's clients refuse a server certificate that is valid for longer, from a private CA too
 # (https://support.apple.com/en-us/103769).
 SERVER_DAYS = 825
 # The clock of an air-gapped host is set by hand: one that is behind must not refuse a new certificate.
 _BACKDATE = datetime.timedelta(days=1)
+_SECOND = datetime.timedelta(seconds=1)
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _DNS_NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 
@@ -78,6 +91,25 @@ class Files:
     certificate: str
     private_key: str
 
+    @property
+    def next_ca_key(self) -> str:
+        """Where the key of the CA lies that will sign next."""
+        return os.path.join(os.path.dirname(self.ca_key), NEXT_CA_KEY)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """What a CA certificate says, and whether server certificates are signed with its key here."""
+
+    subject: str
+    not_after: datetime.datetime
+    fingerprint: str
+    signs: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {**vars(self), "not_after": _iso(self.not_after)}
+
 
 @dataclass(frozen=True)
 class Server:
@@ -101,10 +133,25 @@ class Server:
         }
 
 
+class CaStep(enum.Enum):
+    """What can be done to the CAs of a folder."""
+
+    MAKE = "make"
+    BEGIN = "begin"
+    SWITCH = "switch"
+    FINISH = "finish"
+
+
+# The steps in which one CA follows another.
+ROTATION = (CaStep.BEGIN, CaStep.SWITCH, CaStep.FINISH)
+_ANOTHER_SIGNS = (CaStep.MAKE, CaStep.SWITCH)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What has to be made, and why. A reason is a sentence for the user; None means that all is well."""
 
+    ca_step: CaStep | None
     ca_reason: str | None
     server_reason: str | None
     found: Server | None
@@ -113,6 +160,19 @@ class Plan:
     def reasons(self) -> list[str]:
         """The sentences, the CA's first."""
         return [reason for reason in (self.ca_reason, self.server_reason) if reason]
+
+
+@dataclass(frozen=True)
+class _Authorities:
+    """The CAs of a folder: those that clients trust, the one that signs, and the one that will."""
+
+    trusted: list[Any]
+    signer: Any
+    next: Any | None
+
+    @property
+    def is_switched(self) -> bool:
+        return len(self.trusted) > 1 and self.next is None
 
 
 def names(domain: str, dns_names: list[str], ip_addresses: list[str]) -> Names:
@@ -136,32 +196,71 @@ def files(directory: str, domain: str) -> Files:
     )
 
 
-def plan(where: Files, wanted: Names, renew_before: int, now: datetime.datetime) -> Plan:
+def plan(
+    where: Files, wanted: Names, renew_before: int, now: datetime.datetime, rotation: CaStep | None = None
+) -> Plan:
     """Find out what has to be made, without making it.
 
     :param renew_before: days before its end at which a certificate is replaced.
+    :param rotation: the step of `ROTATION` to take, if it is not taken already.
     :raises CertificateError: if there are files that are no certificate or key, or a CA without its key: what others
-        may trust is not replaced by guesswork.
+        may trust is not replaced by guesswork; or if it is not the turn of the step.
     """
-    limit = now + datetime.timedelta(days=renew_before)
-    ca_reason = _ca_reason(where, limit, renew_before)
+    step, ca_reason = _ca_step(where, now, renew_before, rotation)
     found = _read_server(where.certificate)
-    return Plan(ca_reason, _server_reason(where, wanted, ca_reason, found, limit, renew_before), found)
+    if found is not None and step in _ANOTHER_SIGNS:
+        return Plan(step, ca_reason, "another CA has to sign the server certificate", found)
+    return Plan(step, ca_reason, _server_reason(where, wanted, found, now, renew_before), found)
+
+
+def plan_below(where: Files, wanted: Names, renew_before: int, now: datetime.datetime) -> Plan:
+    """Find out whether a user's own CA has to sign a server certificate.
+
+    :param where: its CA and key are the user's, wherever they lie. They are never replaced.
+    :raises CertificateError: if the key belongs to no certificate of the CA's file.
+    """
+    found = _read_server(where.certificate)
+    return Plan(None, None, _server_reason(where, wanted, found, now, renew_before), found)
 
 
 def carry_out(steps: Plan, where: Files, wanted: Names, now: datetime.datetime) -> None:
     """Make what a plan says."""
-    _make_folder(os.path.dirname(where.ca_certificate))
-    if steps.ca_reason:
-        key, certificate = _new_ca(wanted.all[0], now)
-        # The certificate comes last: a key alone is trusted by nobody, so that a death in between costs nothing.
-        _write_key(where.ca_key, key)
-        _write(where.ca_certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    _make_folder(os.path.dirname(where.certificate))
+    if steps.ca_step:
+        _CARRY_OUT[steps.ca_step](where, wanted, now)
     if steps.server_reason:
-        ca = _load_certificate(where.ca_certificate)
-        key, certificate = _new_server(wanted, ca, _load_key(where.ca_key), now)
+        signer = _authorities(where).signer
+        key, certificate = _new_server(wanted, signer, _load_key(where.ca_key), now)
         _write_key(where.private_key, key)
-        _write(where.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+        _write(where.certificate, _pem(certificate), 0o644)
+
+
+def server_end(steps: Plan, where: Files, now: datetime.datetime) -> datetime.datetime | None:
+    """Return when the server certificate ends that a plan makes, or the one that is there if it makes none."""
+    if not steps.server_reason:
+        return steps.found.not_after if steps.found else None
+    if steps.ca_step is CaStep.MAKE:
+        return now + datetime.timedelta(days=SERVER_DAYS) - _BACKDATE
+    found = _authorities(where)
+    return _server_end(found.next if steps.ca_step is CaStep.SWITCH else found.signer, now)
+
+
+def authorities(path: str, ca_key: str) -> list[Authority]:
+    """Return what the CA certificates in a file say.
+
+    :param ca_key: the file of the key that signs; there need not be one.
+    :raises CertificateError: if there is no certificate.
+    """
+    public = _public_bytes(_load_key(ca_key).public_key()) if os.path.exists(ca_key) else b""
+    return [
+        Authority(
+            subject=certificate.subject.rfc4514_string(),
+            not_after=_not_after(certificate),
+            fingerprint=_sha256(certificate),
+            signs=_public_bytes(certificate.public_key()) == public,
+        )
+        for certificate in _load_certificates(path)
+    ]
 
 
 def read(path: str) -> Server:
@@ -186,13 +285,38 @@ def check_own(own: Files, wanted: Names) -> None:
             raise CertificateError(f"the certificate {own.certificate} cannot be used for {name}: {problem}")
 
 
+def check_own_ca(own: Files, wanted: Names, now: datetime.datetime) -> None:
+    """Make sure that what a user's own CA signs serves all names, before it does so in earnest.
+
+    :param own: where the CA's certificate and key lie.
+    :raises CertificateError: if clients that trust the file of the CA would refuse such a certificate.
+    """
+    key = _load_key(own.ca_key)
+    with tempfile.TemporaryDirectory(prefix="seahub-") as folder:
+        trial = Files(own.ca_certificate, own.ca_key, os.path.join(folder, "crt"), os.path.join(folder, "key"))
+        try:
+            server_key, certificate = _new_server(wanted, _authorities(own).signer, key, now)
+        except (TypeError, ValueError) as error:
+            raise CertificateError(f"{own.ca_key} cannot sign: {error}. Use a key of the kind ECDSA or RSA") from error
+        _write_key(trial.private_key, server_key)
+        _write(trial.certificate, _pem(certificate), 0o644)
+        for name in wanted.all:
+            problem = _handshake(trial, name)
+            if problem:
+                raise CertificateError(
+                    f"clients that trust {own.ca_certificate} would refuse what {own.ca_key} signs for {name}: "
+                    f"{problem}. Give the certificate of a CA that is valid now; below an intermediate one, the file "
+                    "has to hold those above it, too"
+                )
+
+
 def differing(own: Files, where: Files) -> list[str]:
-    """Return the files that hold something else than a user's own certificate."""
+    """Return the files that hold something else than what a user has given; what was not given is empty in `own`."""
     return [target for source, target, mode in _copies(own, where) if _content(source) != _content(target)]
 
 
 def install_own(own: Files, where: Files) -> None:
-    """Copy a user's own certificate to where the roles look for one."""
+    """Copy what a user has given to where the roles look for it."""
     _make_folder(os.path.dirname(where.ca_certificate))
     for source, target, mode in _copies(own, where):
         _write(target, _content(source) or b"", mode)
@@ -200,9 +324,8 @@ def install_own(own: Files, where: Files) -> None:
 
 def open_keys(where: Files) -> list[str]:
     """Return the private keys that others can read."""
-    return [
-        path for path in (where.ca_key, where.private_key) if os.path.exists(path) and os.stat(path).st_mode & 0o077
-    ]
+    keys = (where.ca_key, where.next_ca_key, where.private_key)
+    return [path for path in keys if os.path.exists(path) and os.stat(path).st_mode & 0o077]
 
 
 def close_key(path: str) -> None:
@@ -210,51 +333,140 @@ def close_key(path: str) -> None:
     os.chmod(path, 0o600)
 
 
-def _copies(own: Files, where: Files) -> tuple[tuple[str, str, int], ...]:
-    return (
+def _copies(own: Files, where: Files) -> list[tuple[str, str, int]]:
+    every = (
         (own.private_key, where.private_key, 0o600),
         (own.ca_certificate, where.ca_certificate, 0o644),
         (own.certificate, where.certificate, 0o644),
     )
+    return [(source, target, mode) for source, target, mode in every if source]
 
 
-def _ca_reason(where: Files, limit: datetime.datetime, renew_before: int) -> str | None:
-    if not os.path.exists(where.ca_certificate):
-        return f"there is no CA in {os.path.dirname(where.ca_certificate)}"
-    certificate = _load_certificate(where.ca_certificate)
+def _authorities(where: Files) -> _Authorities:
+    """:raises CertificateError: if the key that signs is not there, or belongs to no CA that is trusted."""
+    trusted = _load_certificates(where.ca_certificate)
     if not os.path.exists(where.ca_key):
         raise CertificateError(
             f"{where.ca_certificate} has no private key beside it ({where.ca_key}): bring the key back, give your own "
             "certificate with its private key, or remove the file for a new CA, which every host then has to trust anew"
         )
-    if _public_bytes(certificate.public_key()) != _public_bytes(_load_key(where.ca_key).public_key()):
+    signer = _belonging(trusted, where.ca_key)
+    if signer is None:
         raise CertificateError(
             f"{where.ca_key} is not the key of {where.ca_certificate}: bring the right one back, or remove both for a "
             "new CA, which every host then has to trust anew"
         )
-    if _not_after(certificate) <= limit:
-        return f"the CA ends on {_not_after(certificate):%Y-%m-%d}, within {renew_before} days"
-    return None
+    following = _belonging(trusted, where.next_ca_key) if os.path.exists(where.next_ca_key) else None
+    return _Authorities(trusted, signer, following)
+
+
+def _belonging(certificates: list[Any], key: str) -> Any | None:
+    """Return the certificate to which a key belongs."""
+    public = _public_bytes(_load_key(key).public_key())
+    return next((found for found in certificates if _public_bytes(found.public_key()) == public), None)
+
+
+def _ca_step(
+    where: Files, now: datetime.datetime, renew_before: int, rotation: CaStep | None
+) -> tuple[CaStep | None, str | None]:
+    folder = os.path.dirname(where.ca_certificate)
+    if not os.path.exists(where.ca_certificate):
+        if rotation in (CaStep.SWITCH, CaStep.FINISH):
+            raise CertificateError(f"there is no CA in {folder} that another one could follow")
+        return CaStep.MAKE, f"there is no CA in {folder}"
+    found = _authorities(where)
+    end = _not_after(found.signer)
+    if end <= now + datetime.timedelta(days=renew_before):
+        soon = f"the CA ends on {end:%Y-%m-%d}, within {renew_before} days"
+        # The next one is trusted already, if there is one.
+        return (CaStep.SWITCH if found.next else CaStep.MAKE), soon
+    return _ROTATE[rotation](found) if rotation else (None, None)
+
+
+def _begin(found: _Authorities) -> tuple[CaStep | None, str | None]:
+    if found.is_switched:
+        raise CertificateError(
+            f"{_name(found.signer)} has just followed another CA, which is still trusted: take the step finish before "
+            "the next one begins"
+        )
+    if found.next:
+        return None, None
+    return CaStep.BEGIN, f"a CA is made that follows {_name(found.signer)}, and is trusted beside it"
+
+
+def _switch(found: _Authorities) -> tuple[CaStep | None, str | None]:
+    if found.is_switched:
+        return None, None
+    if not found.next:
+        raise CertificateError(
+            f"there is no CA that could follow {_name(found.signer)}: take the step begin first, which lets all hosts "
+            "trust another one"
+        )
+    return CaStep.SWITCH, f"{_name(found.next)} signs instead of {_name(found.signer)}"
+
+
+def _finish(found: _Authorities) -> tuple[CaStep | None, str | None]:
+    if found.next:
+        raise CertificateError(f"{_name(found.signer)} signs still: take the step switch before the step finish")
+    if not found.is_switched:
+        return None, None
+    others = ", ".join(_name(other) for other in found.trusted if other is not found.signer)
+    return CaStep.FINISH, f"{others} is trusted no longer"
+
+
+_ROTATE: dict[CaStep, Callable[[_Authorities], tuple[CaStep | None, str | None]]] = {
+    CaStep.BEGIN: _begin,
+    CaStep.SWITCH: _switch,
+    CaStep.FINISH: _finish,
+}
+
+
+def _make_ca(where: Files, wanted: Names, now: datetime.datetime) -> None:
+    key, certificate = _new_ca(wanted.all[0], now)
+    # The certificate comes last: a key alone is trusted by nobody, so that a death in between costs nothing.
+    _write_key(where.ca_key, key)
+    _write(where.ca_certificate, _pem(certificate), 0o644)
+
+
+def _make_next_ca(where: Files, wanted: Names, now: datetime.datetime) -> None:
+    key, certificate = _new_ca(wanted.all[0], now)
+    _write_key(where.next_ca_key, key)
+    _write(where.ca_certificate, _pem(*_load_certificates(where.ca_certificate), certificate), 0o644)
+
+
+def _let_next_ca_sign(where: Files, wanted: Names, now: datetime.datetime) -> None:
+    os.replace(where.next_ca_key, where.ca_key)
+
+
+def _trust_signer_alone(where: Files, wanted: Names, now: datetime.datetime) -> None:
+    _write(where.ca_certificate, _pem(_authorities(where).signer), 0o644)
+
+
+_CARRY_OUT: dict[CaStep, Callable[[Files, Names, datetime.datetime], None]] = {
+    CaStep.MAKE: _make_ca,
+    CaStep.BEGIN: _make_next_ca,
+    CaStep.SWITCH: _let_next_ca_sign,
+    CaStep.FINISH: _trust_signer_alone,
+}
 
 
 def _server_reason(
-    where: Files,
-    wanted: Names,
-    ca_reason: str | None,
-    found: Server | None,
-    limit: datetime.datetime,
-    renew_before: int,
+    where: Files, wanted: Names, found: Server | None, now: datetime.datetime, renew_before: int
 ) -> str | None:
     if found is None or not os.path.exists(where.private_key):
         return f"there is no server certificate for {wanted.all[0]}, or no key for it"
-    if ca_reason:
-        return "the CA is new"
-    if found.not_after <= limit:
-        return f"the server certificate ends on {found.not_after:%Y-%m-%d}, within {renew_before} days"
     if set(found.names.all) != set(wanted.all):
         return f"the names change from {', '.join(found.names.all)} to {', '.join(wanted.all)}"
+    signer = _authorities(where).signer
+    # One that ends as early as its CA does is not replaced by another that ends no later.
+    if found.not_after <= min(now + datetime.timedelta(days=renew_before), _server_end(signer, now) - _SECOND):
+        return f"the server certificate ends on {found.not_after:%Y-%m-%d}, within {renew_before} days"
     problem = _handshake(where, wanted.all[0])
-    return f"the server certificate is not right: {problem}" if problem else None
+    if problem:
+        return f"the server certificate is not right: {problem}"
+    if not _is_signed_by(_load_certificate(where.certificate), signer):
+        return f"the server certificate was not signed by {_name(signer)}"
+    return None
 
 
 def _read_server(path: str) -> Server | None:
@@ -263,8 +475,8 @@ def _read_server(path: str) -> Server | None:
 
 def _new_ca(name: str, now: datetime.datetime) -> tuple[Any, Any]:
     key = ec.generate_private_key(ec.SECP256R1())
-    # The day in the name keeps two generations apart where certificates are listed by name.
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name[:40]} registry CA {now:%Y-%m-%d}")])
+    # The time in the name keeps two generations apart where certificates are listed by name. It has 64 letters at most.
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name[:31]} registry CA {_iso(now)}")])
     builder = (
         _builder(subject, subject, key, now, now + datetime.timedelta(days=CA_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -279,16 +491,40 @@ def _new_server(wanted: Names, ca: Any, ca_key: Any, now: datetime.datetime) -> 
     alternatives = [x509.DNSName(name) for name in wanted.dns] + [
         x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ips
     ]
-    end = min(now + datetime.timedelta(days=SERVER_DAYS) - _BACKDATE, _not_after(ca))
     builder = (
-        _builder(subject, ca.subject, key, now, end)
+        _builder(subject, ca.subject, key, now, _server_end(ca, now))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+        .add_extension(_key_identifier(ca), critical=False)
     )
     return key, builder.sign(ca_key, hashes.SHA256())
+
+
+def _server_end(ca: Any, now: datetime.datetime) -> datetime.datetime:
+    """Return when a server certificate ends that is made now: never later than its CA."""
+    return min(now + datetime.timedelta(days=SERVER_DAYS) - _BACKDATE, _not_after(ca))
+
+
+def _key_identifier(ca: Any) -> Any:
+    """Return what names the key of a CA in what it signs. Clients compare it with what the CA says of itself."""
+    try:
+        own = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+
+
+def _is_signed_by(certificate: Any, ca: Any) -> bool:
+    """Tell whether the key of a CA has signed a certificate, of several CAs that clients trust."""
+    public, algorithm = ca.public_key(), certificate.signature_hash_algorithm
+    how = (padding.PKCS1v15(), algorithm) if isinstance(public, rsa.RSAPublicKey) else (ec.ECDSA(algorithm),)
+    try:
+        public.verify(certificate.signature, certificate.tbs_certificate_bytes, *how)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _builder(subject: Any, issuer: Any, key: Any, now: datetime.datetime, end: datetime.datetime) -> Any:
@@ -351,11 +587,32 @@ def _no_password() -> str:
 
 
 def _load_certificate(path: str) -> Any:
+    """Return the first certificate in a file: a server's comes before its intermediates."""
+    return _load_certificates(path)[0]
+
+
+def _load_certificates(path: str) -> list[Any]:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        found = _tls.certificates(file.read())
+    if not found:
+        raise CertificateError(f"{path} holds no certificate in PEM form")
     try:
-        with open(path, "rb") as file:
-            return x509.load_pem_x509_certificate(file.read())
+        return [x509.load_der_x509_certificate(binary) for binary in found]
     except ValueError as error:
-        raise CertificateError(f"{path} holds no certificate in PEM form: {error}") from error
+        raise CertificateError(f"{path} holds a damaged certificate: {error}") from error
+
+
+def _name(certificate: Any) -> str:
+    subject: str = certificate.subject.rfc4514_string()
+    return subject
+
+
+def _pem(*certificates: Any) -> bytes:
+    return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
+
+
+def _sha256(certificate: Any) -> str:
+    return "sha256:" + str(certificate.fingerprint(hashes.SHA256()).hex())
 
 
 def _load_key(path: str) -> Any:
@@ -379,7 +636,7 @@ def _describe(certificate: Any) -> Server:
         names=found,
         not_before=_not_before(certificate),
         not_after=_not_after(certificate),
-        fingerprint="sha256:" + certificate.fingerprint(hashes.SHA256()).hex(),
+        fingerprint=_sha256(certificate),
         issuer=certificate.issuer.rfc4514_string(),
     )
 

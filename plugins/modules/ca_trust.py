@@ -14,7 +14,9 @@ author: seahub.offline contributors (!UNKNOWN)
 description:
   - Adds a CA certificate to those that the operating system trusts, or takes it away, by the system's own means.
   - Knows the Debian and RHEL families, SUSE, Arch and Alpine, by what is on the host.
-  - Afterwards the system's bundle is read. The task fails if the certificate is not in it, or still in it.
+  - Several CAs can be trusted under one name, as while one follows another. Those that are not given any more are taken
+    away.
+  - Afterwards the system's bundle is read. The task fails if a certificate is not in it, or still in it.
   - Needs nothing but Python and the system's own package C(ca-certificates) on the host.
 extends_documentation_fragment:
   - seahub.offline._attributes
@@ -27,11 +29,13 @@ attributes:
     support: full
 options:
   name:
-    description: What the certificate is called in the trust store; the name of its file, without the ending.
+    description:
+      - What the certificate is called in the trust store; the name of its file, without the ending.
+      - Further certificates have C(+2), C(+3) and so on after it.
     type: str
     default: seahub
   content:
-    description: The CA certificate in PEM form. There has to be exactly one.
+    description: The CA certificate in PEM form, or several, one after the other.
     type: str
   path:
     description: The file on the host with the CA certificate, instead of O(content).
@@ -61,12 +65,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 file:
-  description: The file of the certificate in the trust store.
+  description: The file of the first certificate in the trust store.
   returned: success
   type: str
   sample: /usr/local/share/ca-certificates/sea.hub.crt
+files:
+  description: The files of all certificates in the trust store. Empty when there are none any more.
+  returned: success
+  type: list
+  elements: str
+  sample: [/usr/local/share/ca-certificates/sea.hub.crt, /usr/local/share/ca-certificates/sea.hub+2.crt]
 bundle:
-  description: The system's bundle, which has the certificate now, or has it no longer.
+  description: The system's bundle, which has the certificates now, or has them no longer.
   returned: success
   type: str
   sample: /etc/ssl/certs/ca-certificates.crt
@@ -91,49 +101,45 @@ from ansible_collections.seahub.offline.plugins.module_utils._ca_trust import An
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 
 
-def present(anchor: Anchor, text: str, where: str, check_mode: bool) -> str | None:
-    """Let the host trust the CA; return why something was (or would be) changed."""
-    certificate = _ca_trust.one_certificate(text, where)
-    reason = anchor.reason_to_add(text, certificate)
-    if reason and not check_mode:
-        anchor.add(text, certificate)
-    return reason
+def given(params: dict[str, Any]) -> list[bytes]:
+    """Return the certificates that are to be trusted.
 
-
-def absent(anchor: Anchor, check_mode: bool) -> str | None:
-    """Take the CA away; return why something was (or would be) changed."""
-    if anchor.text() is None:
-        return None
-    if not check_mode:
-        anchor.remove()
-    return f"{anchor.path} is there"
+    :raises SeahubError: if there are none where some should be.
+    """
+    if params["state"] == "absent":
+        return []
+    if not params["path"]:
+        return _ca_trust.certificates(params["content"], "the option content")
+    with open(params["path"], encoding="utf-8", errors="replace") as file:
+        return _ca_trust.certificates(file.read(), params["path"])
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Do what the options say, and return the result."""
     params = module.params
+    certificates = given(params)
     store = _ca_trust.detect()
     anchor = Anchor(store, params["name"])
-    before = anchor.text() or ""
-    after = ""
-    if params["state"] == "present":
-        after, where = params["content"], "the option content"
-        if params["path"]:
-            where = params["path"]
-            with open(where, encoding="utf-8", errors="replace") as file:
-                after = file.read()
-        # Templates and lookups drop the last newline; a bundle needs it between two certificates.
-        after = after.rstrip() + "\n"
-        reason = present(anchor, after, where, module.check_mode)
-    else:
-        reason = absent(anchor, module.check_mode)
+    before, after = anchor.files(), anchor.wanted(certificates)
+    reason = anchor.reason_to_set(certificates)
+    if reason and not module.check_mode:
+        anchor.set(certificates)
     return {
         "changed": reason is not None,
         "file": anchor.path,
+        "files": list(after),
         "bundle": anchor.bundle,
         "family": store.family,
         "reason": reason or "",
-        "diff": {"before_header": anchor.path, "after_header": anchor.path, "before": before, "after": after},
+        "diff": [
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": before.get(path, ""),
+                "after": after.get(path, ""),
+            }
+            for path in {**before, **after}
+        ],
     }
 
 

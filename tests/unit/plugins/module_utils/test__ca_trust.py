@@ -17,15 +17,26 @@ from ansible_collections.seahub.offline.plugins.module_utils._ca_trust import An
 WORKS = 'cat "$ANCHORS"/*.crt > "$BUNDLE" 2>/dev/null || : > "$BUNDLE"'
 
 
-@pytest.fixture(name="ca", scope="module")
-def fixture_ca(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The PEM text of a CA."""
-    folder = tmp_path_factory.mktemp("pki")
+def make_ca(folder: Path) -> bytes:
     now = datetime.datetime.now(datetime.UTC)
     names = _certificate.names("sea.hub", [], [])
     where = _certificate.files(str(folder), "sea.hub")
     _certificate.carry_out(_certificate.plan(where, names, 60, now), where, names, now)
-    return (folder / "ca.crt").read_text()
+    return ssl.PEM_cert_to_DER_cert((folder / "ca.crt").read_text())
+
+
+@pytest.fixture(name="ca", scope="module")
+def fixture_ca(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return make_ca(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(name="next_ca", scope="module")
+def fixture_next_ca(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return make_ca(tmp_path_factory.mktemp("next"))
+
+
+def pem(*certificates: bytes) -> str:
+    return "".join(ssl.DER_cert_to_PEM_cert(certificate) for certificate in certificates)
 
 
 def make_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, script: str = WORKS) -> Path:
@@ -44,63 +55,113 @@ def make_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, scr
     return root
 
 
+def open_anchor(root: Path, name: str = "sea.hub") -> Anchor:
+    return Anchor(_ca_trust.detect(str(root)), name, str(root))
+
+
 @pytest.mark.parametrize("store", _ca_trust.STORES, ids=lambda store: store.family)
-def test_a_ca_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, ca: str) -> None:
+def test_a_ca_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, ca: bytes) -> None:
     root = make_root(tmp_path, monkeypatch, store)
     found = _ca_trust.detect(str(root))
     assert found == store
     anchor = Anchor(found, "sea.hub", str(root))
-    certificate = _ca_trust.one_certificate(ca, "here")
 
-    assert anchor.reason_to_add(ca, certificate) == f"{root}{store.anchors}/sea.hub.crt is not there"
-    anchor.add(ca, certificate)
-    assert anchor.reason_to_add(ca, certificate) is None
-    assert anchor.is_trusted(certificate)
+    assert anchor.reason_to_set([ca]) == f"{root}{store.anchors}/sea.hub.crt is not there"
+    anchor.set([ca])
+    assert anchor.reason_to_set([ca]) is None
+    assert anchor.is_trusted(ca)
 
-    anchor.remove()
-    assert not anchor.is_trusted(certificate)
-    assert anchor.text() is None
+    assert anchor.reason_to_set([]) == f"{root}{store.anchors}/sea.hub.crt is trusted no longer"
+    anchor.set([])
+    assert anchor.reason_to_set([]) is None
+    assert not anchor.is_trusted(ca)
+    assert anchor.files() == {}
+
+
+@pytest.mark.parametrize("store", _ca_trust.STORES, ids=lambda store: store.family)
+def test_one_ca_follows_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store, ca: bytes, next_ca: bytes
+) -> None:
+    anchor = open_anchor(make_root(tmp_path, monkeypatch, store))
+    expected = [([ca], [True, False]), ([ca, next_ca], [True, True]), ([next_ca], [False, True]), ([], [False, False])]
+    for wanted, trusted in expected:
+        assert anchor.reason_to_set(wanted) is not None
+        anchor.set(wanted)
+        assert anchor.reason_to_set(wanted) is None
+        assert [anchor.is_trusted(each) for each in (ca, next_ca)] == trusted
+        # Debian's command passes over files with several.
+        assert [_tls.certificates(text) for text in anchor.files().values()] == [[each] for each in wanted]
+
+
+def test_the_second_of_two_is_looked_at_and_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes, next_ca: bytes
+) -> None:
+    anchor = open_anchor(make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1]))
+    anchor.set([ca, next_ca])
+    second = list(anchor.files())[1]
+    Path(second).write_text(pem(ca))
+    assert anchor.reason_to_set([ca, next_ca]) == f"{second} holds something else"
+    anchor.set([ca, next_ca])
+    Path(anchor.bundle).write_text(pem(ca))
+    assert anchor.reason_to_set([ca, next_ca]) == f"{anchor.bundle} does not have what {second} holds"
+
+
+def test_names_that_look_alike_are_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes, next_ca: bytes
+) -> None:
+    root = make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1])
+    open_anchor(root, "sea.hub-2").set([next_ca])
+    Path(open_anchor(root).path).with_name("seaxhub+2.crt").write_text("of somebody else")
+    open_anchor(root).set([ca])
+    open_anchor(root).set([])
+    assert len(open_anchor(root, "sea.hub-2").files()) == 1
+    assert Path(open_anchor(root).path).with_name("seaxhub+2.crt").exists()
+
+
+def test_a_file_with_comments_holds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes) -> None:
+    anchor = open_anchor(make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1]))
+    anchor.set([ca])
+    Path(anchor.path).write_text(f"# the CA of the registry\n{pem(ca)}")
+    assert anchor.reason_to_set([ca]) is None
 
 
 def test_a_file_that_never_reached_the_bundle_is_a_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes
 ) -> None:
-    root = make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1])
-    anchor = Anchor(_ca_trust.detect(str(root)), "sea.hub", str(root))
-    certificate = _ca_trust.one_certificate(ca, "here")
-    anchor.add(ca, certificate)
+    anchor = open_anchor(make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1]))
+    anchor.set([ca])
     Path(anchor.bundle).write_text("")
-    assert "does not have" in (anchor.reason_to_add(ca, certificate) or "")
+    assert "does not have" in (anchor.reason_to_set([ca]) or "")
 
 
 def test_another_certificate_under_the_name_is_a_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes
 ) -> None:
-    root = make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1])
-    anchor = Anchor(_ca_trust.detect(str(root)), "sea.hub", str(root))
+    anchor = open_anchor(make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1]))
     Path(anchor.path).write_text("something else")
-    assert "something else" in (anchor.reason_to_add(ca, _ca_trust.one_certificate(ca, "here")) or "")
+    assert "something else" in (anchor.reason_to_set([ca]) or "")
 
 
 @pytest.mark.parametrize(
     ("script", "expected"), [(": > $BUNDLE", "does not have the certificate"), ("echo broken; exit 3", "3: broken")]
 )
 def test_a_command_that_does_not_do_it_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: str, script: str, expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes, script: str, expected: str
 ) -> None:
-    root = make_root(tmp_path, monkeypatch, _ca_trust.STORES[0], script)
-    anchor = Anchor(_ca_trust.detect(str(root)), "sea.hub", str(root))
+    anchor = open_anchor(make_root(tmp_path, monkeypatch, _ca_trust.STORES[0], script))
     with pytest.raises(TrustError, match=expected):
-        anchor.add(ca, _ca_trust.one_certificate(ca, "here"))
+        anchor.set([ca])
 
 
-def test_trust_from_elsewhere_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: str) -> None:
-    root = make_root(tmp_path, monkeypatch, _ca_trust.STORES[0])
-    anchor = Anchor(_ca_trust.detect(str(root)), "sea.hub", str(root))
-    anchor.add(ca, _ca_trust.one_certificate(ca, "here"))
-    Path(anchor.path).with_name("other.crt").write_text(ca)
-    with pytest.raises(TrustError, match="another file"):
-        anchor.remove()
+def test_trust_from_elsewhere_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes, next_ca: bytes
+) -> None:
+    anchor = open_anchor(make_root(tmp_path, monkeypatch, _ca_trust.STORES[0]))
+    for wanted in ([next_ca], []):
+        anchor.set([ca])
+        Path(anchor.path).with_name("other.crt").write_text(pem(ca))
+        with pytest.raises(TrustError, match="another file"):
+            anchor.set(wanted)
 
 
 def test_a_host_without_a_known_store_is_an_error(tmp_path: Path) -> None:
@@ -114,12 +175,12 @@ def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
         Anchor(_ca_trust.STORES[0], name)
 
 
-@pytest.mark.parametrize("count", [0, 2])
-def test_there_is_one_certificate(ca: str, count: int) -> None:
-    with pytest.raises(TrustError, match=f"holds {count} certificates"):
-        _ca_trust.one_certificate(ca * count, "the file")
+def test_there_has_to_be_a_certificate() -> None:
+    with pytest.raises(TrustError, match="the file holds no certificate"):
+        _ca_trust.certificates("nonsense", "the file")
 
 
-def test_comments_and_damaged_blocks_in_a_bundle_are_passed_over(ca: str) -> None:
+def test_comments_damaged_blocks_and_repetitions_in_a_bundle_are_passed_over(ca: bytes, next_ca: bytes) -> None:
     damaged = "-----BEGIN CERTIFICATE-----\n\N{SNOWMAN}\n-----END CERTIFICATE-----\n"
-    assert _tls.certificates(f"# a comment\n{damaged}{ca}") == [ssl.PEM_cert_to_DER_cert(ca)]
+    text = f"# a comment\n{damaged}{pem(ca, next_ca, ca)}"
+    assert _ca_trust.certificates(text, "here") == [ca, next_ca]

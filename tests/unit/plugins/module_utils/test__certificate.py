@@ -8,23 +8,26 @@ from __future__ import annotations
 import datetime
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.seahub.offline.plugins.module_utils import _certificate
-from ansible_collections.seahub.offline.plugins.module_utils._certificate import CertificateError, Files, Names
+from ansible_collections.seahub.offline.plugins.module_utils._certificate import CaStep, CertificateError, Files, Names
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 NAMES = Names(("sea.hub",), ("10.0.0.5",))
 
 
-def make(folder: Path, wanted: Names = NAMES, now: datetime.datetime = NOW) -> Files:
+def make(folder: Path, wanted: Names = NAMES, now: datetime.datetime = NOW, rotation: CaStep | None = None) -> Files:
     """Make what is missing in a folder at a point in time, as a run of the module would."""
     where = _certificate.files(str(folder), wanted.all[0])
-    steps = _certificate.plan(where, wanted, 60, now)
+    steps = _certificate.plan(where, wanted, 60, now, rotation)
     if steps.reasons:
         _certificate.carry_out(steps, where, wanted, now)
     return where
@@ -124,7 +127,7 @@ def test_other_names_make_another_certificate_but_no_other_ca(tmp_path: Path) ->
     [
         (700, []),
         (800, ["the server certificate ends"]),
-        (3600, ["the CA ends", "the CA is new"]),
+        (3600, ["the CA ends", "another CA has to sign"]),
     ],
 )
 def test_what_ends_soon_is_replaced(tmp_path: Path, days: int, expected: list[str]) -> None:
@@ -226,3 +229,220 @@ def test_an_own_pair_is_checked(tmp_path: Path) -> None:
 def test_a_wildcard_serves_what_it_covers(tmp_path: Path) -> None:
     wanted = Names(("sea.hub", "*.example.org"))
     _certificate.check_own(make(tmp_path / "pki", wanted), wanted)
+
+
+def openssl_trusts(tmp_path: Path, server: str, *authorities: bytes) -> bool:
+    """Ask the program of OpenSSL whether a client that trusts these CAs would take a server's certificate."""
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(b"".join(authorities))
+    command = ["openssl", "verify", "-no-CApath", "-CAfile", str(trusted), "-verify_hostname", "sea.hub", server]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def blocks(path: str) -> list[bytes]:
+    """Return the certificates in a file, each as PEM."""
+    found = x509.load_pem_x509_certificates(Path(path).read_bytes())
+    return [certificate.public_bytes(serialization.Encoding.PEM) for certificate in found]
+
+
+def hours(count: int) -> datetime.datetime:
+    return NOW + datetime.timedelta(hours=count)
+
+
+@pytest.mark.parametrize("apart", [0, 1], ids=["at the same time", "an hour apart"])
+def test_one_ca_follows_another(tmp_path: Path, apart: int) -> None:
+    where = make(tmp_path / "pki")
+    (old,) = blocks(where.ca_certificate)
+    first = Path(where.certificate).read_bytes()
+
+    make(tmp_path / "pki", now=hours(apart), rotation=CaStep.BEGIN)
+    both = blocks(where.ca_certificate)
+    assert both[0] == old
+    new = both[1]
+    # A host that was not there at this step still trusts the server.
+    assert Path(where.certificate).read_bytes() == first
+    assert [openssl_trusts(tmp_path, where.certificate, *trusted) for trusted in ([old], [new], both)] == [
+        True,
+        False,
+        True,
+    ]
+
+    make(tmp_path / "pki", now=hours(2 * apart), rotation=CaStep.SWITCH)
+    # Hosts have nothing to do.
+    assert blocks(where.ca_certificate) == both
+    assert not os.path.exists(where.next_ca_key)
+    assert [openssl_trusts(tmp_path, where.certificate, *trusted) for trusted in ([old], [new], both)] == [
+        False,
+        True,
+        True,
+    ]
+
+    second = Path(where.certificate).read_bytes()
+    make(tmp_path / "pki", now=hours(3 * apart), rotation=CaStep.FINISH)
+    assert blocks(where.ca_certificate) == [new]
+    assert Path(where.certificate).read_bytes() == second
+    _certificate.check_own(where, NAMES)
+
+
+def test_a_step_already_taken_changes_nothing_and_neither_does_a_run_between_two(tmp_path: Path) -> None:
+    for step in _certificate.ROTATION:
+        where = make(tmp_path / "pki")
+        make(tmp_path / "pki", rotation=step)
+        assert _certificate.plan(where, NAMES, 60, NOW, step).reasons == []
+        assert reasons(where) == []
+
+
+@pytest.mark.parametrize(
+    ("taken", "step", "expected"),
+    [
+        ([], CaStep.SWITCH, "take the step begin first"),
+        ([CaStep.BEGIN], CaStep.FINISH, "take the step switch before"),
+        ([CaStep.BEGIN, CaStep.SWITCH], CaStep.BEGIN, "take the step finish before"),
+    ],
+)
+def test_steps_have_their_turn(tmp_path: Path, taken: list[CaStep], step: CaStep, expected: str) -> None:
+    where = make(tmp_path / "pki")
+    for before in taken:
+        make(tmp_path / "pki", rotation=before)
+    with pytest.raises(CertificateError, match=expected):
+        _certificate.plan(where, NAMES, 60, NOW, step)
+
+
+def test_names_can_change_between_two_steps(tmp_path: Path) -> None:
+    wanted = Names(("sea.hub", "hub.example.org"))
+    where = make(tmp_path / "pki")
+    make(tmp_path / "pki", rotation=CaStep.BEGIN)
+    both = blocks(where.ca_certificate)
+    make(tmp_path / "pki", wanted)
+    assert openssl_trusts(tmp_path, where.certificate, both[0])
+    make(tmp_path / "pki", rotation=CaStep.SWITCH)
+    make(tmp_path / "pki", wanted)
+    assert openssl_trusts(tmp_path, where.certificate, both[1])
+
+
+def test_a_death_within_a_step_costs_nothing(tmp_path: Path) -> None:
+    where = make(tmp_path / "pki")
+    (old,) = blocks(where.ca_certificate)
+    make(tmp_path / "pki", rotation=CaStep.BEGIN)
+    both = Path(where.ca_certificate).read_bytes()
+
+    # The next key was written, but not the certificate that belongs to it.
+    Path(where.ca_certificate).write_bytes(old)
+    assert reasons(where) == []
+    make(tmp_path / "pki", rotation=CaStep.BEGIN)
+    assert Path(where.ca_certificate).read_bytes() != both
+    assert len(blocks(where.ca_certificate)) == 2
+
+    # The next CA signs, but nothing was signed.
+    os.replace(where.next_ca_key, where.ca_key)
+    assert "was not signed by" in reasons(where)[0]
+    make(tmp_path / "pki", rotation=CaStep.SWITCH)
+    assert openssl_trusts(tmp_path, where.certificate, blocks(where.ca_certificate)[1])
+
+
+def test_a_ca_that_ends_leaves_its_place_to_the_one_that_is_trusted_already(tmp_path: Path) -> None:
+    where = make(tmp_path / "pki")
+    make(tmp_path / "pki", now=NOW + datetime.timedelta(days=3000), rotation=CaStep.BEGIN)
+    both = blocks(where.ca_certificate)
+    make(tmp_path / "pki", now=NOW + datetime.timedelta(days=3600))
+    assert blocks(where.ca_certificate) == both
+    assert [authority.signs for authority in _certificate.authorities(where.ca_certificate, where.ca_key)] == [
+        False,
+        True,
+    ]
+
+
+CaKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
+
+def own_ca(folder: Path, key: CaKey, days: int = 3000, is_ca: bool = True) -> tuple[str, str]:
+    """Make a CA as a company may have one, and return the files of its certificate and its key."""
+    folder.mkdir()
+    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - datetime.timedelta(days=400))
+        .not_valid_after(NOW + datetime.timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        # Some make it in another way than from the key.
+        .add_extension(x509.SubjectKeyIdentifier(b"of our own making"), critical=False)
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    )
+    (folder / "own.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    form, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "own.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, no_password))
+    return str(folder / "own.crt"), str(folder / "own.key")
+
+
+def sign_below(own: tuple[str, str], folder: Path, wanted: Names = NAMES, days: int = 0) -> tuple[Files, list[str]]:
+    """Let a user's own CA sign what is missing, as a run of the module would; return why it did."""
+    made = _certificate.files(str(folder), wanted.all[0])
+    where = Files(*own, made.certificate, made.private_key)
+    now = NOW + datetime.timedelta(days=days)
+    steps = _certificate.plan_below(where, wanted, 60, now)
+    _certificate.carry_out(steps, where, wanted, now)
+    return where, steps.reasons
+
+
+@pytest.mark.parametrize("kind", ["ECDSA", "RSA"])
+def test_an_own_ca_signs(tmp_path: Path, kind: str) -> None:
+    key = ec.generate_private_key(ec.SECP384R1()) if kind == "ECDSA" else rsa.generate_private_key(65537, 2048)
+    own = own_ca(tmp_path / "own", key)
+    _certificate.check_own_ca(Files(*own, "", ""), NAMES, NOW)
+    where, done = sign_below(own, tmp_path / "pki")
+    assert len(done) == 1
+    assert openssl_trusts(tmp_path, where.certificate, Path(own[0]).read_bytes())
+    assert sorted(path.name for path in (tmp_path / "pki").iterdir()) == ["sea.hub.crt", "sea.hub.key"]
+    assert sign_below(own, tmp_path / "pki")[1] == []
+    assert "names change" in sign_below(own, tmp_path / "pki", Names(("sea.hub", "x")))[1][0]
+    assert "ends on" in sign_below(own, tmp_path / "pki", Names(("sea.hub", "x")), days=800)[1][0]
+
+
+def test_an_own_ca_that_ends_soon_does_not_sign_at_each_run(tmp_path: Path) -> None:
+    own = own_ca(tmp_path / "own", ec.generate_private_key(ec.SECP256R1()), days=30)
+    sign_below(own, tmp_path / "pki")
+    assert sign_below(own, tmp_path / "pki", days=10)[1] == []
+
+
+def test_an_own_ca_follows_another(tmp_path: Path) -> None:
+    old, new = (own_ca(tmp_path / name, ec.generate_private_key(ec.SECP256R1())) for name in ("old", "new"))
+    both = tmp_path / "both.crt"
+    both.write_bytes(Path(old[0]).read_bytes() + Path(new[0]).read_bytes())
+    sign_below(old, tmp_path / "pki")
+    assert sign_below((str(both), old[1]), tmp_path / "pki")[1] == []
+    where, done = sign_below((str(both), new[1]), tmp_path / "pki")
+    assert len(done) == 1
+    assert openssl_trusts(tmp_path, where.certificate, Path(new[0]).read_bytes())
+    assert sign_below(new, tmp_path / "pki")[1] == []
+
+
+def test_an_own_ca_is_checked(tmp_path: Path) -> None:
+    good = own_ca(tmp_path / "good", ec.generate_private_key(ec.SECP256R1()))
+    other = own_ca(tmp_path / "other", ec.generate_private_key(ec.SECP256R1()))
+    cases = [
+        (own_ca(tmp_path / "ended", ec.generate_private_key(ec.SECP256R1()), days=-1), "expired"),
+        (own_ca(tmp_path / "none", ec.generate_private_key(ec.SECP256R1()), is_ca=False), "invalid CA certificate"),
+        (own_ca(tmp_path / "kind", ed25519.Ed25519PrivateKey.generate()), "cannot sign"),
+        ((good[0], other[1]), "is not the key of"),
+        ((good[0], good[0]), "holds no private key"),
+    ]
+    for own, expected in cases:
+        with pytest.raises(CertificateError, match=expected):
+            _certificate.check_own_ca(Files(*own, "", ""), NAMES, NOW)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "days"), [(None, 824), (CaStep.BEGIN, 824), (CaStep.SWITCH, 824)], ids=["none", "begin", "switch"]
+)
+def test_the_end_is_foretold(tmp_path: Path, rotation: CaStep | None, days: int) -> None:
+    where = make(tmp_path / "pki")
+    if rotation is CaStep.SWITCH:
+        make(tmp_path / "pki", rotation=CaStep.BEGIN)
+    steps = _certificate.plan(where, NAMES, 60, NOW, rotation)
+    told = _certificate.server_end(steps, where, NOW)
+    make(tmp_path / "pki", rotation=rotation)
+    assert told == _certificate.read(where.certificate).not_after == NOW + datetime.timedelta(days=days)
