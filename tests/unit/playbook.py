@@ -76,3 +76,17 @@ def leftovers(home: Path) -> list[str]:
     folders = [home / "tmp", home / ".ansible" / "tmp", home / ".ansible_async"]
     found = [path for folder in folders for path in folder.glob("*")]
     return [str(path) for path in found if not path.name.startswith(("ansible-local-", "pymp-"))]
+
+
+def run_with_inventory(home: Path, playbook: Path, inventory: Path) -> subprocess.CompletedProcess[str]:
+    """Run a playbook on hosts that reach each other in ways of their own."""
+    program = Path(sys.executable).with_name("ansible-playbook")
+    python = f"ansible_python_interpreter={sys.executable}"
+    return subprocess.run(
+        [str(program), "-i", str(inventory), "-e", python, str(playbook)],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
