@@ -16,7 +16,6 @@ import ipaddress
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -24,13 +23,11 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _platform, _tls
+from ansible_collections.seahub.offline.plugins.module_utils import _commands, _digest, _platform, _tls
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
 
 _SAID_LIMIT = 300
-# What a task finds is often less than what a person at a terminal finds.
-_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 _LAYER_LINE = re.compile(r"^([0-9a-f]{12}): (.+?)\s*$", re.MULTILINE)
 _DIGEST_LINE = re.compile(r"^Digest:\s*(\S+)\s*$", re.MULTILINE)
 
@@ -60,7 +57,7 @@ def find(binary: str) -> str:
 
     :raises ClientError: if it is not on this host.
     """
-    found = shutil.which(binary) or shutil.which(binary, path=_FOLDERS)
+    found = _commands.find(binary)
     if found is None:
         raise ClientError(
             f"{binary} is not on this host: install it, name the right program, or leave it out of the clients"
@@ -232,16 +229,7 @@ def _call(
     command: list[str], timeout: float, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            env=environment,
-            check=False,
-        )
+        return _commands.run(command, timeout, environment)
     except subprocess.TimeoutExpired:
         raise ClientError(f"{os.path.basename(command[0])} had not finished after {timeout:.0f} s") from None
     except OSError as error:

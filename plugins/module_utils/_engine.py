@@ -12,18 +12,16 @@ Each is one class with the methods of C(Engine), in a module of its own; L(_engi
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from ansible_collections.seahub.offline.plugins.module_utils import _commands
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._image_archive import Image
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
-# What a task finds is often less than what a person at a terminal finds.
-_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 _SAID_LIMIT = 500
 
 BRIDGE = "bridge"
@@ -160,14 +158,7 @@ class Program:
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it, however it ends."""
-        return subprocess.run(
-            [self.path, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        return _commands.run([self.path, *arguments])
 
     def must(self, *arguments: str) -> str:
         """Run it, and return what it prints.
@@ -182,7 +173,7 @@ class Program:
 
 def find(name: str) -> Program | None:
     """Find a program: in PATH, or where packages put it."""
-    path = shutil.which(name) or shutil.which(name, path=_FOLDERS)
+    path = _commands.find(name)
     return Program(name, path) if path else None
 
 

@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 from typing import Iterable, Sequence
 
+from ansible_collections.seahub.offline.plugins.module_utils import _commands
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 
 FSTAB = "/etc/fstab"
@@ -140,16 +141,7 @@ def _unescape(text: str) -> str:
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "LC_ALL": "C"},
-        timeout=_RELOAD_SECONDS,
-        check=False,
-    )
+    return _commands.run(command, _RELOAD_SECONDS, {**os.environ, "LC_ALL": "C"})
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:

@@ -27,7 +27,7 @@ import time
 from dataclasses import dataclass
 from typing import Iterable, Mapping, Sequence
 
-from ansible_collections.seahub.offline.plugins.module_utils import _clients, _ports, _tls
+from ansible_collections.seahub.offline.plugins.module_utils import _clients, _commands, _ports, _tls
 
 _PYTHON = (3, 8)
 # Helm pulls from registries since this version: https://helm.sh/blog/storing-charts-in-oci/
@@ -332,15 +332,7 @@ def _environments() -> list[tuple[str, Mapping[str, str]]]:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        return _commands.run(command, _TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 

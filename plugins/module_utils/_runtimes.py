@@ -16,12 +16,12 @@ import dataclasses
 import functools
 import json
 import os
-import shutil
 import subprocess
 import time
 from typing import Callable, Sequence
 
 from ansible_collections.seahub.offline.plugins.module_utils import (
+    _commands,
     _configuration,
     _daemon_json,
     _marked_lines,
@@ -32,7 +32,6 @@ from ansible_collections.seahub.offline.plugins.module_utils._configuration impo
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._redirects import Redirect, Registry
 
-_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/rke2/bin:/opt/bin"
 _SECONDS = 30.0
 
 
@@ -91,7 +90,7 @@ class Runtime:
 
     def is_there(self) -> bool:
         """Tell whether this host has it."""
-        return any(_find(program) for program in self.programs)
+        return any(_commands.find(program) for program in self.programs)
 
 
 # ---- docker: https://docs.docker.com/engine/security/certificates/ and daemon.json
@@ -131,7 +130,7 @@ def _mirrors(registry: Registry) -> list[str]:
 
 
 def _check_daemon_json(path: str) -> None:
-    program = _find("dockerd")
+    program = _commands.find("dockerd")
     if program is None:
         return
     done = _run([program, "--validate", f"--config-file={path}"])
@@ -170,7 +169,7 @@ def _reload_docker(wanted: list[str]) -> None:
 
 
 def _docker_mirrors() -> list[str]:
-    program = _find("docker") or "docker"
+    program = _commands.find("docker") or "docker"
     done = _run([program, "info", "--format", "{{json .RegistryConfig.Mirrors}}"])
     if done.returncode != 0:
         raise RuntimeConfigurationError(f"docker does not say what its mirrors are: {_said(done)}")
@@ -282,7 +281,7 @@ def _check_config_toml(path: str, folder: str, sandbox: str) -> None:
 
 def _effective(text: str | None, where: str, path: str | None = None) -> _Effective:
     """Let containerd say what it makes of a text, which lies beside its configuration meanwhile, for imports' sake."""
-    program = _find("containerd") or "containerd"
+    program = _commands.find("containerd") or "containerd"
     if path is not None:
         done = _run([program, "--config", path, "config", "dump"])
     elif text is None:
@@ -331,7 +330,7 @@ def _containers_plan(files: Configuration, registry: Registry) -> Plan:
         remarks.append("podman and CRI-O redirect hosts by their names only: name those that are to be redirected")
     if registry.short_names:
         edits.append(_whole(SHORT_NAMES_CONF, _runtime_files.short_names_conf(registry)))
-    if registry.sandbox_image and _find("crio"):
+    if registry.sandbox_image and _commands.find("crio"):
         edits.append(_whole(CRIO_CONF, _runtime_files.crio_conf(registry.sandbox_image)))
     return Plan(edits, remarks)
 
@@ -350,7 +349,7 @@ def _containers_take_up(
 
 
 def _check_podman(registry: Registry | None) -> None:
-    program = _find("podman")
+    program = _commands.find("podman")
     if program is None:
         return
     done = _run([program, "info", "--format", "{{json .Registries}}"])
@@ -470,33 +469,21 @@ def _restart(units: Sequence[str], needed: bool, may_restart: bool) -> TakenUp:
 
 
 def _is_active(unit: str) -> bool:
-    program = _find("systemctl")
+    program = _commands.find("systemctl")
     return program is not None and _run([program, "is-active", "--quiet", unit]).returncode == 0
 
 
 def _systemctl(verb: str, unit: str) -> None:
-    done = _run([_find("systemctl") or "systemctl", verb, unit])
+    done = _run([_commands.find("systemctl") or "systemctl", verb, unit])
     if done.returncode != 0:
         raise RuntimeConfigurationError(
             f"systemctl {verb} {unit} failed: {_said(done)}. See `journalctl --unit {unit}`"
         )
 
 
-def _find(program: str) -> str | None:
-    return shutil.which(program) or shutil.which(program, path=_FOLDERS)
-
-
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=120,
-            check=False,
-        )
+        return _commands.run(command, timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RuntimeConfigurationError(f"{command[0]} cannot be run: {error}") from error
 

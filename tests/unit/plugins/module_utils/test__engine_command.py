@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _engine, _image_archive
+from ansible_collections.seahub.offline.plugins.module_utils import _commands, _image_archive
 from ansible_collections.seahub.offline.plugins.module_utils._engine import (
     EngineError,
     Mount,
@@ -79,7 +79,7 @@ def test_a_daemon_that_does_not_run_is_an_error_with_its_cure(docker: Script, ki
 
 def test_a_missing_client_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(_engine, "_FOLDERS", str(tmp_path))
+    monkeypatch.setattr(_commands, "_FOLDERS", str(tmp_path))
     with pytest.raises(EngineError, match="docker is not on this host"):
         Docker()
 
