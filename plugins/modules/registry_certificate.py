@@ -178,7 +178,7 @@ reasons:
   sample:
     - the names change from sea.hub to sea.hub, 10.0.0.5
 server:
-  description: What the server certificate says. In check mode, what the one that is there says.
+  description: What the server certificate says. In check mode and after a failure, what the one that is there says.
   returned: when there is a server certificate
   type: dict
   contains:
@@ -314,6 +314,15 @@ def last_year(authorities: list[Authority], now: datetime.datetime) -> list[str]
     ]
 
 
+def what_is_there(params: dict[str, Any]) -> dict[str, Any]:
+    """Return what the server certificate says, for who wants to know it though it cannot be kept."""
+    try:
+        where = _certificate.files(params["dir"], params["domain"])
+        return {"server": _certificate.read(where.certificate).as_dict()}
+    except (SeahubError, OSError):
+        return {}
+
+
 def as_shown(server: dict[str, Any], authorities: list[Authority]) -> dict[str, Any]:
     """Return one side of the diff."""
     return dict(server, trusted=[authority.subject for authority in authorities])
@@ -379,7 +388,7 @@ def main() -> None:
     try:
         result = run(module)
     except (SeahubError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **what_is_there(module.params))
     module.exit_json(**result)
 
 

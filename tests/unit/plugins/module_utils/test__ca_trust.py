@@ -93,6 +93,29 @@ def test_one_ca_follows_another(
         assert [_tls.certificates(text) for text in anchor.files().values()] == [[each] for each in wanted]
 
 
+DEBIAN = Path("/usr/sbin/update-ca-certificates")
+
+
+@pytest.mark.skipif(
+    not DEBIAN.exists() or "--localcertsdir" not in DEBIAN.read_text(), reason="this is no Debian with ca-certificates"
+)
+def test_debians_own_command_takes_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes, next_ca: bytes
+) -> None:
+    hashes = tmp_path / "root/etc/ssl/certs"
+    options = f'--certsconf /dev/null --localcertsdir "$ANCHORS" --etccertsdir {hashes} --hooksdir {tmp_path}/none'
+    root = make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1], f'{DEBIAN} "$@" {options}')
+    for folder in ("etc/ssl/certs", "usr/local/share/ca-certificates"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    anchor = open_anchor(root)
+    for wanted in ([ca], [ca, next_ca], [next_ca], []):
+        anchor.set(wanted)
+        assert anchor.reason_to_set(wanted) is None
+        assert [anchor.is_trusted(each) for each in (ca, next_ca)] == [each in wanted for each in (ca, next_ca)]
+        # It has made what `openssl rehash` links to.
+        assert {path.read_text() for path in hashes.glob("*.pem")} == {pem(each) for each in wanted}
+
+
 def test_the_second_of_two_is_looked_at_and_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: bytes, next_ca: bytes
 ) -> None:

@@ -142,6 +142,13 @@ def test_another_certificate_makes_another_container(settings: Settings, engine:
     assert apply(settings, engine) == ["the container was made from another image, configuration or certificate"]
 
 
+def test_another_trusted_ca_leaves_the_container_as_it_is(settings: Settings, engine: MemoryEngine) -> None:
+    apply(settings, engine)
+    with open(settings.ca_certificate, "a") as file:
+        file.write("\n")
+    assert apply(settings, engine) == []
+
+
 def test_another_port_makes_another_container(settings: Settings, engine: MemoryEngine) -> None:
     apply(settings, engine)
     assert apply(on(settings, free_port()), engine)[-1].startswith("the container was made from another")

@@ -88,6 +88,15 @@ def test_an_own_pair_is_used(tmp_path: Path) -> None:
     assert not run(tmp_path / "pki", **given)["changed"]
 
 
+def test_what_an_own_pair_says_is_told_without_it(tmp_path: Path) -> None:
+    own = make_certificate(tmp_path / "own")
+    given = {"ca_certificate": own.ca_certificate, "certificate": own.certificate, "private_key": own.private_key}
+    expected = modules.run(registry_certificate.main, {"dir": str(tmp_path / "pki"), **given}).result["server"]
+    outcome = modules.run(registry_certificate.main, {"dir": str(tmp_path / "pki")}, check=True)
+    assert "has no private key beside it" in outcome.message
+    assert outcome.result["server"] == expected
+
+
 @pytest.mark.parametrize(
     "options",
     [
