@@ -107,13 +107,16 @@ def test_debians_own_command_takes_both(
     root = make_root(tmp_path, monkeypatch, _ca_trust.STORES[-1], f'{DEBIAN} "$@" {options}')
     for folder in ("etc/ssl/certs", "usr/local/share/ca-certificates"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    other = make_ca(tmp_path / "other")
+    # The command does not write a bundle without any certificate.
+    open_anchor(root, "other").set([other])
     anchor = open_anchor(root)
     for wanted in ([ca], [ca, next_ca], [next_ca], []):
         anchor.set(wanted)
         assert anchor.reason_to_set(wanted) is None
         assert [anchor.is_trusted(each) for each in (ca, next_ca)] == [each in wanted for each in (ca, next_ca)]
         # It has made what `openssl rehash` links to.
-        assert {path.read_text() for path in hashes.glob("*.pem")} == {pem(each) for each in wanted}
+        assert {path.read_text() for path in hashes.glob("*.pem")} == {pem(each) for each in [other, *wanted]}
 
 
 def test_the_second_of_two_is_looked_at_and_mended(
