@@ -50,20 +50,25 @@ def with_login(text: str, registry: str, username: str, password: str) -> str:
     return text if document == _load(text) else _dump(document, text)
 
 
-def without_login(text: str, registry: str) -> str:
-    """Return the text without what it has for a registry.
+def without_login(text: str, before: str, registry: str, is_new: bool) -> str:
+    """Return the text with what it had for a registry before, and nothing where it had nothing.
 
-    :raises LoginError: if the text is none that a client could read.
+    :param before: the text before there was a login of ours in it.
+    :param is_new: whether there was no file before: then what is empty goes.
+    :raises LoginError: if a text is none that a client could read.
     """
-    document = _load(text)
-    if registry not in _table(document, "auths"):
-        return text
+    document, earlier = _load(text), _load(before)
     for name in ("auths", "credHelpers"):
-        table = _table(document, name)
-        table.pop(registry, None)
-        if name in document and not table:
-            del document[name]
-    return _dump(document, text) if document else ""
+        table, old = _table(document, name), _table(earlier, name)
+        table = {host: said for host, said in table.items() if host != registry}
+        table.update({registry: old[registry]} if registry in old else {})
+        if table or (name in earlier and not is_new):
+            document[name] = table
+        else:
+            document.pop(name, None)
+    if document == _load(text):
+        return text
+    return "" if is_new and not document else _dump(document, text)
 
 
 def pull_secret(name: str, namespace: str, registry: str, username: str, password: str) -> str:

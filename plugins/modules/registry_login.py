@@ -16,6 +16,9 @@ description:
     them, as C(docker login), C(podman login) and C(helm registry login) do, but without any of these programs.
   - What the files hold for other registries stays. Only their owner may read them. What they hold for this registry is
     replaced.
+  - What was there before is kept in C(/var/lib/seahub-client), where only root may read it. With O(state=absent) it is
+    given back, byte for byte where nobody has changed the file since; else only what was added is taken out. A file
+    that others could read stays closed to them.
   - Can write a secret for Kubernetes, too, as a manifest that C(kubectl apply) takes.
   - Docker does not send a password to a mirror. Where the registry asks for one, images are pulled by docker under the
     registry's own name.
@@ -63,7 +66,9 @@ options:
     type: str
     default: ""
   state:
-    description: Whether the password is there.
+    description:
+      - Whether the password is there, or the files are again as they were.
+      - A password that this module has not written stays.
     type: str
     choices: [present, absent]
     default: present
@@ -94,42 +99,63 @@ files:
 """
 
 import os
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _logins
+from ansible_collections.seahub.offline.plugins.module_utils import _login_records, _logins
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 
 
-def wanted(params: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return for each file what it holds, and what it is to hold."""
-    present = params["state"] == "present"
+@dataclass(frozen=True)
+class File:
+    """What a file holds, what it held before there was anything of ours in it, and what it is to hold."""
+
+    path: str
+    text: str = field(repr=False)
+    original: str = field(repr=False)
+    wanted: str = field(repr=False)
+
+
+def file_of(path: str, params: dict[str, Any]) -> File:
+    """Return what becomes of a file of passwords, or of the manifest of the secret."""
+    is_secret = path == params["pull_secret"]
     login = (params["registry"], params["username"], params["password"])
-    files = {}
-    for client in params["clients"]:
-        path = os.path.join(params["home"], _logins.PLACES[client])
-        text = _logins.read(path)
-        after = _logins.with_login(text, *login) if present else _logins.without_login(text, params["registry"])
-        files[path] = (text, after)
-    if params["pull_secret"]:
-        secret = (params["pull_secret_name"], params["pull_secret_namespace"])
-        path = params["pull_secret"]
-        files[path] = (_logins.read(path), _logins.pull_secret(*secret, *login) if present else "")
-    return files
+    text = _logins.read(path)
+    record = _login_records.find(path, params["registry"])
+    original = text
+    if record is not None and text:
+        original = record.before
+        if not is_secret and not record.is_of(text):
+            original = _logins.without_login(text, record.before, params["registry"], record.is_new)
+    if params["state"] == "absent":
+        wanted = original
+    elif is_secret:
+        wanted = _logins.pull_secret(params["pull_secret_name"], params["pull_secret_namespace"], *login)
+    else:
+        wanted = _logins.with_login(text, *login)
+    return File(path, text, original, wanted)
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Do what the options say, and return the result."""
-    changes = {
-        path: after
-        for path, (before, after) in wanted(module.params).items()
-        if before != after or (after and module.params["state"] == "present" and not _logins.is_private(path))
-    }
+    params = module.params
+    present = params["state"] == "present"
+    paths = [os.path.join(params["home"], _logins.PLACES[client]) for client in params["clients"]]
+    paths += [params["pull_secret"]] if params["pull_secret"] else []
+    files = [file_of(path, params) for path in paths]
+    changed = [file for file in files if file.text != file.wanted or (present and not _logins.is_private(file.path))]
     if not module.check_mode:
-        for path, text in changes.items():
-            _logins.write(path, text)
-    return {"changed": bool(changes), "files": list(changes)}
+        for file in changed:
+            if present and file.text != file.wanted:
+                # First: what was changed without a record could not be given back.
+                _login_records.keep(file.path, params["registry"], file.original, file.wanted)
+            _logins.write(file.path, file.wanted)
+        # Backwards: a folder that was made for the first file is empty when the last is gone.
+        for file in reversed(files) if not present else ():
+            _login_records.forget(file.path, params["registry"])
+    return {"changed": bool(changed), "files": [file.path for file in changed]}
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.seahub.offline.plugins.module_utils import _login_records
 from ansible_collections.seahub.offline.plugins.modules import registry_login
 from tests.unit import modules
 
@@ -21,6 +22,14 @@ REGISTRY = "sea.hub:5000"
 PASSWORD = "p:ä w0rd"
 AUTH = {"auth": base64.b64encode(f"reader:{PASSWORD}".encode()).decode()}
 FILES = (".docker/config.json", ".config/containers/auth.json", ".config/helm/registry/config.json")
+
+
+@pytest.fixture(name="records", autouse=True)
+def fixture_records(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where records are kept instead of in the folder of this machine."""
+    folder = tmp_path_factory.mktemp("records") / "client/logins"
+    monkeypatch.setattr(_login_records, "FOLDER", str(folder))
+    return folder
 
 
 def run(home: Path, check: bool = False, **options: Any) -> modules.Outcome:
@@ -64,6 +73,59 @@ def test_what_is_there_for_others_stays(tmp_path: Path, before: dict[str, Any], 
     assert file.stat().st_mode & 0o777 == 0o600
     run(tmp_path, clients=["docker"], state="absent")
     assert json.loads(file.read_text()) == before
+
+
+ODD = [
+    '{"auths" : { "other":{"auth":"eDp5"} },\n\n "HttpHeaders":{}}',
+    '{"auths":{"sea.hub:5000":{"auth":"b3du"}},"credHelpers":{"sea.hub:5000":"own"}}',
+    '{"auths": {}}\n',
+    "",
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("changed", [False, True], ids=["the same password", "a changed password"])
+def test_what_was_there_is_given_back(tmp_path: Path, records: Path, text: str, changed: bool) -> None:
+    file = tmp_path / FILES[0]
+    if text:
+        file.parent.mkdir()
+        file.write_text(text)
+    registries = (REGISTRY, "second.hub:5000")
+    for registry in registries:
+        run(tmp_path, registry=registry)
+    if changed:
+        run(tmp_path, password="another")
+    assert "w0rd" not in "".join(record.read_text() for record in records.iterdir())
+    assert records.stat().st_mode & 0o777 == 0o700
+    for registry in reversed(registries):
+        assert run(tmp_path, registry=registry, state="absent", check=True).result["changed"]
+        assert run(tmp_path, registry=registry, state="absent").result["changed"]
+        assert not run(tmp_path, registry=registry, state="absent").result["changed"]
+    assert not records.parent.exists()
+    assert list(tmp_path.iterdir()) == ([file.parent] if text else [])
+    if text and changed:
+        assert json.loads(file.read_text()) == json.loads(text)
+    elif text:
+        assert file.read_text() == text
+
+
+@pytest.mark.parametrize("text", ODD[:3])
+def test_of_a_file_that_was_changed_since_only_ours_is_taken(tmp_path: Path, text: str) -> None:
+    file = tmp_path / FILES[0]
+    file.parent.mkdir()
+    file.write_text(text)
+    run(tmp_path, clients=["docker"])
+    write(file, {**json.loads(file.read_text()), "psFormat": "new"})
+    run(tmp_path, clients=["docker"], state="absent")
+    assert json.loads(file.read_text()) == {**json.loads(text), "psFormat": "new"}
+
+
+def test_a_password_that_others_have_written_stays(tmp_path: Path) -> None:
+    file = write(tmp_path / FILES[0], {"auths": {REGISTRY: AUTH}})
+    file.chmod(0o600)
+    assert not run(tmp_path, clients=["docker"]).result["changed"]
+    assert not run(tmp_path, clients=["docker"], state="absent").result["changed"]
+    assert json.loads(file.read_text()) == {"auths": {REGISTRY: AUTH}}
 
 
 def test_a_file_that_others_can_read_is_closed(tmp_path: Path) -> None:
