@@ -160,10 +160,13 @@ class Helm:
 
 
 class Https:
-    """The registry's own interface, spoken with the standard library: for artifacts that no client knows."""
+    """The registry's own interface, spoken with the standard library: for artifacts that no client knows.
 
-    def __init__(self, domain: str, port: int, timeout: float) -> None:
-        self._connection = _tls.Connection(domain, port, _tls.context(), timeout=timeout)
+    With an address it is asked there, and has to prove all the same that it is the registry of this name.
+    """
+
+    def __init__(self, domain: str, port: int, timeout: float, address: str | None = None) -> None:
+        self._connection = _tls.Connection(domain, port, _tls.context(), address, timeout)
 
     def __enter__(self) -> Https:
         return self
@@ -194,6 +197,25 @@ class Https:
         if found != digest:
             raise ClientError(f"{path}: the registry gives {found} instead")
         return True
+
+    def size(self, path: str, media_type: str) -> int | None:
+        """Ask how large content is without fetching it.
+
+        :returns: its size in bytes; None if the registry does not have it.
+        :raises ClientError: if there is no answer to that.
+        """
+        try:
+            self._connection.request("HEAD", path, headers={"Accept": media_type})
+            response = self._connection.getresponse()
+            response.read()
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            raise ClientError(f"{path}: {error}") from error
+        if response.status == 404:
+            return None
+        if response.status != 200:
+            raise ClientError(f"{path}: the registry answers with HTTP {response.status}")
+        return int(response.getheader("Content-Length") or 0)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:

@@ -29,11 +29,19 @@ from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
 
 HTTPS = "https"
+# Seconds without an answer after which a registry host is given up.
+_SILENCE = 30.0
+# So many references are named of those that a registry host lacks.
+_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to pull from, and with what."""
+    """Where to pull from, and with what.
+
+    `addresses` are those of several registry hosts that serve the same. A client goes on with the next of them where
+    one is down, and so proves nothing about each: they are asked one by one, too.
+    """
 
     domain: str
     port: int
@@ -41,6 +49,7 @@ class Settings:
     helm: tuple[str, ...]
     timeout: float
     parallel: int
+    addresses: tuple[str, ...] = ()
 
     @property
     def registry(self) -> str:
@@ -66,12 +75,15 @@ class Pull:
 
 @dataclass(frozen=True)
 class Cell:
-    """What came of one pull. `ok` is None where nothing was tried."""
+    """What came of one pull. `ok` is None where nothing was tried.
+
+    One that is about a registry host as a whole has no digests.
+    """
 
     reference: str
     client: str
     platform: str | None
-    expected: str
+    expected: str | None
     actual: str | None
     ok: bool | None
     error: str
@@ -125,7 +137,8 @@ def pulls(entry: Entry, settings: Settings) -> list[Pull]:
 
 def planned(entries: list[Entry], settings: Settings) -> list[Cell]:
     """Return the cells of all pulls without trying any."""
-    return [_cell(pull, settings, _Outcome(None), None, 0.0) for entry in entries for pull in pulls(entry, settings)]
+    cells = [_cell(pull, settings, _Outcome(None), None, 0.0) for entry in entries for pull in pulls(entry, settings)]
+    return cells + [_host_cell(address, settings, None) for address in settings.addresses]
 
 
 def verify(entries: list[Entry], settings: Settings) -> list[Cell]:
@@ -139,8 +152,9 @@ def verify(entries: list[Entry], settings: Settings) -> list[Cell]:
         by_name.setdefault(entry.name, []).extend(pulls(entry, settings))
     with concurrent.futures.ThreadPoolExecutor(max_workers=settings.parallel) as pool:
         groups = list(pool.map(lambda group: [_verify(pull, settings, engine) for pull in group], by_name.values()))
+        hosts = list(pool.map(lambda address: _verify_host(address, entries, settings), settings.addresses))
     return sorted(
-        (cell for group in groups for cell in group),
+        (cell for group in (*groups, hosts) for cell in group),
         key=lambda cell: (cell.reference, cell.client, cell.platform or ""),
     )
 
@@ -186,6 +200,46 @@ def _cell(pull: Pull, settings: Settings, outcome: _Outcome, ok: bool | None, se
         seconds=round(seconds, 2),
         was_present=outcome.was_present,
     )
+
+
+# Registry hosts, one by one
+
+
+def _verify_host(address: str, entries: list[Entry], settings: Settings) -> Cell:
+    start = time.monotonic()
+    try:
+        with Https(settings.domain, settings.port, min(settings.timeout, _SILENCE), address) as registry:
+            lacks = ((entry.shown, next(_lacks(registry, entry), "")) for entry in entries)
+            wrong = [f"{shown}: {lack}" for shown, lack in lacks if lack]
+        error = "; ".join(wrong[:_NAMED]) + (f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else "")
+    except (ClientError, OSError) as reason:
+        error = str(reason)
+    return _host_cell(address, settings, not error, error, time.monotonic() - start)
+
+
+def _lacks(registry: Https, entry: Entry) -> Iterator[str]:
+    """Yield what a registry host has not of an entry, or not in the size that the lock names.
+
+    The manifest is fetched and hashed, under every name; blobs are only asked for, because to fetch everything from
+    every host would multiply what goes over the network.
+    """
+    for name in (entry.name, *entry.aliases):
+        base = f"/v2/{name}"
+        manifest = f"{base}/manifests/{entry.tag or entry.digest}"
+        if not registry.has(manifest, entry.digest, entry.media_type):
+            yield f"it does not have {manifest}"
+        for digest, size in sorted(entry.blobs.items()):
+            # The lock lists blobs and manifests in one.
+            found = registry.size(f"{base}/blobs/{digest}", "*/*")
+            if found is None:
+                found = registry.size(f"{base}/manifests/{digest}", _media_types.ACCEPT)
+            if found != size:
+                yield f"of {digest} it has {found or 0} bytes instead of {size}"
+
+
+def _host_cell(address: str, settings: Settings, ok: bool | None, error: str = "", seconds: float = 0.0) -> Cell:
+    reference = f"{settings.registry} at {address}"
+    return Cell(reference, HTTPS, None, None, None, ok, error, round(seconds, 2), was_present=False)
 
 
 # Images

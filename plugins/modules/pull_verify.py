@@ -19,6 +19,7 @@ description:
   - What was pulled is removed again, unless the host had it before.
   - Docker does not fetch a layer again that the host already has. Such layers are fetched over HTTPS and hashed, so a
     right cell always says that the registry has everything.
+  - Of several registry hosts, each is asked by its address, too; a client would go on with the next where one is down.
   - Pulls that fail do not fail the task; they are cells of the result. The role P(seahub.offline.verify#role) fails.
   - Needs nothing but Python and the clients on the host.
 extends_documentation_fragment:
@@ -46,6 +47,14 @@ options:
     description: The port of the registry.
     type: int
     default: 5000
+  addresses:
+    description:
+      - The IP addresses of several registry hosts that serve the same, each of which makes a cell of its own.
+      - Each of them has to prove by its certificate that it is O(domain), give every manifest with the digest of the
+        lock, and have every blob in its size. What blobs hold is hashed where a client pulls them.
+    type: list
+    elements: str
+    default: []
   docker:
     description: The name or path of the docker client, with which images are pulled.
     type: str
@@ -102,7 +111,7 @@ cells:
   elements: dict
   contains:
     reference:
-      description: What was pulled.
+      description: What was pulled, or the registry host that was asked, as V(sea.hub:5000 at 10.0.0.5).
       type: str
       sample: sea.hub:5000/library/nginx:1.27
     client:
@@ -114,7 +123,7 @@ cells:
       type: str
       sample: linux/amd64
     expected:
-      description: The digest that the lock names.
+      description: The digest that the lock names; null for a registry host as a whole.
       type: str
       sample: sha256:0a399eb16751829e1af26fea27b20c3ec28d7ab1fb72182879dcae1cca21206a
     actual:
@@ -155,6 +164,7 @@ def main() -> None:
             "references": {"type": "list", "elements": "dict", "required": True},
             "domain": {"type": "str", "default": "sea.hub"},
             "port": {"type": "int", "default": 5000},
+            "addresses": {"type": "list", "elements": "str", "default": []},
             "docker": {"type": "str", "default": "docker"},
             "helm": {"type": "list", "elements": "str", "default": ["helm"]},
             "parallel": {"type": "int", "default": 3},
@@ -170,6 +180,7 @@ def main() -> None:
         helm=tuple(params["helm"]),
         timeout=params["timeout"],
         parallel=params["parallel"],
+        addresses=tuple(params["addresses"]),
     )
     try:
         document = {"seahub_lock": _lock.FORMAT, "references": params["references"]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,64 @@ def test_a_registry_that_the_host_does_not_trust_is_wrong(host: Host, monkeypatc
     assert "certificate verify failed" in host.verify(image(kind="artifact", name="art", platforms=()))[0].error
 
 
+# Several registry hosts
+
+
+def ask(host: Host, *entries: Entry) -> Cell:
+    """Give the cell of the registry host at 127.0.0.1."""
+    host.settings = replace(host.settings, addresses=("127.0.0.1",))
+    (cell,) = (cell for cell in host.verify(*entries) if cell.reference == f"{host.registry} at 127.0.0.1")
+    return cell
+
+
+def test_a_registry_host_that_has_everything_is_right(host: Host) -> None:
+    cell = ask(host, image(), image(kind="artifact", name="art", tag=None))
+    assert (cell.ok, cell.error, cell.expected, cell.actual) == (True, "", None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "says"),
+    [
+        ("manifests/7", None, "does not have /v2/redis/manifests/7"),
+        ("manifests/7", b"another manifest", "the registry gives sha256:"),
+        (f"blobs/{_digest.hash_bytes(LAYER)}", None, "it has 0 bytes instead of 7"),
+        (f"blobs/{_digest.hash_bytes(LAYER)}", b"half", "it has 4 bytes instead of 7"),
+    ],
+)
+def test_what_a_registry_host_lacks_is_named(
+    host: Host, served: dict[str, bytes], path: str, content: bytes | None, says: str
+) -> None:
+    del served[f"/v2/redis/{path}"]
+    if content is not None:
+        served[f"/v2/redis/{path}"] = content
+    cell = ask(host, image(), image(kind="artifact", name="art"))
+    assert cell.ok is False
+    assert says in cell.error
+    assert "art:7" not in cell.error
+
+
+def test_another_name_of_an_image_has_to_be_on_each_registry_host(host: Host) -> None:
+    assert "/v2/library/redis/manifests/7" in ask(host, image(aliases=("library/redis",))).error
+
+
+def test_only_a_few_of_many_lacks_are_named(host: Host) -> None:
+    assert ask(host, *(image(tag=f"6.{number}") for number in range(9))).error.endswith("; and 4 more")
+
+
+def test_the_next_registry_host_does_not_cover_for_one_that_is_down(host: Host) -> None:
+    host.settings = replace(host.settings, addresses=("127.0.0.1", "127.0.0.2"))
+    right, down = host.verify(image(kind="artifact", name="art"))[:2]
+    assert (right.ok, down.ok) == (True, False)
+    assert down.reference == f"{host.registry} at 127.0.0.2"
+    assert "refused" in down.error
+
+
+def test_a_registry_host_has_to_prove_its_name(host: Host) -> None:
+    host.settings = replace(host.settings, domain="localhost.example")
+    host.registry = f"localhost.example:{host.settings.port}"
+    assert "certificate verify failed" in ask(host, image()).error
+
+
 # Clients
 
 
@@ -339,6 +398,7 @@ def test_a_client_that_hangs_is_given_up(host: Host) -> None:
 def test_a_plan_has_the_same_cells_untried(host: Host) -> None:
     host.offer("redis:7")
     host.offer_chart(CHART)
+    host.settings = replace(host.settings, addresses=("127.0.0.1",))
     entries = [chart(), image()]
     cells = _pull_verify.planned(entries, host.settings)
     assert {cell.ok for cell in cells} == {None}
