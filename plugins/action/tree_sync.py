@@ -32,6 +32,14 @@ from ansible_collections.seahub.offline.plugins.plugin_utils._signals import int
 LARGEST_PORTION = 128 * 1024 * 1024
 SMALLEST_PORTION = 8 * 1024 * 1024
 PORTION_SECONDS = 10
+FETCH_FROM = {
+    "addresses": {"type": "list", "elements": "str", "required": True},
+    "domain": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 5000},
+    "ca_certificate": {"type": "str", "required": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+}
 
 display = Display()
 
@@ -79,6 +87,7 @@ class ActionModule(ActionBase):
                 "source": {"type": "str", "required": True},
                 "dest": {"type": "path", "required": True},
                 "allowed_signers": {"type": "str"},
+                "fetch_from": {"type": "dict", "options": FETCH_FROM},
             }
         )
         self._task_vars = task_vars or {}
@@ -87,6 +96,7 @@ class ActionModule(ActionBase):
         self._dest = self._remote_expand_user(arguments["dest"])
         self._source = self._local(arguments["source"])
         self._allowed_signers = self._local(arguments["allowed_signers"]) if arguments["allowed_signers"] else None
+        self._fetch_from = arguments["fetch_from"]
         with interruptible():
             try:
                 result.update(self._synchronise())
@@ -109,14 +119,46 @@ class ActionModule(ActionBase):
             opening = beside.submit(self._open_source)
             target = self._describe(staged=obstacle is not None)
             source, signed = opening.result()
-        _united, plan = _compared(source, target)
+        united, plan = _compared(source, target)
+        fetched: dict[str, Any] = {}
+        sent = plan
         if plan.changed and not self._task.check_mode:
             source.verify_parts(self._progress())
+            if plan.blobs and self._fetch_from and self._fetch_from["addresses"]:
+                _sync.require_room(plan, target, 0)
+                fetched = self._fetch(united, plan)
+                target = self._describe(staged=obstacle is not None)
+                _united, sent = _compared(source, target)
             obstacle = obstacle or self._stream(source, target)
             if obstacle:
                 display.v(f"tree_sync: sends in portions, since {obstacle}", host=self._host)
                 self._send_portions(source)
-        return {**self._result(plan), **signed}
+        return {**self._result(plan, sent), **self._fetched(fetched), **signed}
+
+    def _fetch(self, source: Source, plan: Plan) -> dict[str, Any]:
+        """Let the host fetch what it lacks from other registries, as far as they have it."""
+        certificate = self._local(self._fetch_from["ca_certificate"])
+        with open(certificate, encoding="utf-8") as file:
+            trust = file.read()
+        # The host needs no more than the certificate itself.
+        wanted = _sync.obtainable(source, plan).dump()
+        return self._on_host("fetch", fetch_from=self._fetch_from, _wanted=wanted, _trust=trust)
+
+    def _fetched(self, answer: dict[str, Any]) -> dict[str, Any]:
+        if self._fetch_from is None:
+            return {}
+        left_out = answer.get("left_out", {})
+        result: dict[str, Any] = {
+            "fetched_blobs": answer.get("blobs", 0),
+            "fetched_bytes": answer.get("size", 0),
+            "left_out": left_out,
+        }
+        if left_out:
+            result["warnings"] = [
+                f"nothing more was fetched from the registry at {address}: {reason}"
+                for address, reason in sorted(left_out.items())
+            ]
+        return result
 
     def _open_source(self) -> tuple[Source, dict[str, str]]:
         """Open what is to be sent, and return it with who has signed it, where that is asked."""
@@ -232,7 +274,7 @@ class ActionModule(ActionBase):
         finally:
             os.unlink(local)
 
-    def _on_host(self, step: str, **arguments: str) -> dict[str, Any]:
+    def _on_host(self, step: str, **arguments: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(
             module_name="seahub.offline.tree_sync",
             module_args={"source": self._source, "dest": self._dest, "_step": step, **arguments},
@@ -249,14 +291,19 @@ class ActionModule(ActionBase):
         shown = ignore if self._task.no_log else ProgressDisplay(self._host, display.display)
         return while_ansible_runs(shown)
 
-    def _result(self, plan: Plan) -> dict[str, Any]:
+    def _result(self, plan: Plan, sent: Plan) -> dict[str, Any]:
+        """Say what was done.
+
+        :param plan: all that the host lacked.
+        :param sent: what of it came from here.
+        """
         tags = {":".join(name): digest for name, digest in sorted(plan.links.tags.items())}
         moved = {":".join(name): digest for name, digest in sorted(plan.moved.items())}
         result: dict[str, Any] = {
             "changed": plan.changed,
             "dest": self._dest,
-            "sent_bytes": plan.size,
-            "sent_blobs": len(plan.blobs),
+            "sent_bytes": sent.size,
+            "sent_blobs": len(sent.blobs),
             "present_blobs": plan.present,
             "tags": list(tags),
             "moved_tags": moved,

@@ -229,6 +229,17 @@ def require_room(plan: Plan, target: Target, portion: int) -> None:
         )
 
 
+def obtainable(source: Source, plan: Plan) -> Inventory:
+    """Return the blobs of a plan, each with one link in a repository where a registry gives it out."""
+    sizes = {piece.digest: piece.size for piece in plan.blobs}
+    links = [
+        {digest: repository for repository, digest in linked if digest in sizes}
+        for linked in (source.inventory.layers, source.inventory.manifests)
+    ]
+    layers, manifests = (frozenset((repository, digest) for digest, repository in link.items()) for link in links)
+    return Inventory(blobs=sizes, layers=layers, manifests=manifests)
+
+
 def portions(pieces: tuple[Piece, ...], limit: Callable[[], int]) -> Iterator[list[Piece]]:
     """Yield the pieces in portions, cutting those that are too large.
 

@@ -32,13 +32,14 @@ def certificates(text: str) -> list[bytes]:
     return found
 
 
-def context(ca_certificate: str | None = None) -> ssl.SSLContext:
+def context(ca_certificate: str | None = None, ca_text: str | None = None) -> ssl.SSLContext:
     """Return the settings of a client that verifies the certificate and the name of the server.
 
     :param ca_certificate: the file of the one CA to trust; without it, those that the system trusts.
+    :param ca_text: the content of such a file instead.
     :raises OSError: if the file cannot be read, or (as ssl.SSLError) holds no certificate.
     """
-    settings = ssl.create_default_context(cafile=ca_certificate)
+    settings = ssl.create_default_context(cafile=ca_certificate, cadata=ca_text)
     # Python 3.13 demands extensions here that Go and OpenSSL do not: a certificate that every client of the registry
     # accepts would be refused (https://docs.python.org/3/library/ssl.html#ssl.VERIFY_X509_STRICT).
     settings.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -42,16 +42,54 @@ options:
         signature lies beside the bundle, in a file with C(.sig) at the end of its name.
       - Without it, no signature is looked at.
     type: path
+  fetch_from:
+    description:
+      - Registries that serve the same tree on other hosts. The host fetches from them what it lacks, by HTTPS; only
+        what none of them has comes from the controller.
+      - Each blob is hashed as it arrives. A registry that does not answer, shows another certificate, or gives wrong
+        bytes is left out, with a warning, and another one goes on within the blob.
+      - In check mode nothing is fetched.
+    type: dict
+    suboptions:
+      addresses:
+        description: The IP addresses or names under which the host reaches them. With none of them, nothing is fetched.
+        type: list
+        elements: str
+        required: true
+      domain:
+        description: The name of the registry, for which the certificate of each of them has to be valid.
+        type: str
+        required: true
+      port:
+        description: The port on which they listen.
+        type: int
+        default: 5000
+      ca_certificate:
+        description: The file on the controller with the CA that has signed their certificates.
+        type: str
+        required: true
+      username:
+        description: The user as whom they are asked, if they have users.
+        type: str
+      password:
+        description: The password of that user.
+        type: str
   _step:
     description: What to do on the target host. Set by the action plugin; a task cannot set it.
     type: str
-    choices: [describe, receive]
+    choices: [describe, fetch, receive]
   _staging:
     description: The folder on the target host where portions arrive. Set by the action plugin; a task cannot set it.
     type: path
   _portion:
     description: The portion on the target host to take in. Set by the action plugin; a task cannot set it.
     type: path
+  _wanted:
+    description: What to fetch. Set by the action plugin; a task cannot set it.
+    type: str
+  _trust:
+    description: The certificate of the CA to trust. Set by the action plugin; a task cannot set it.
+    type: str
 attributes:
   check_mode:
     support: full
@@ -92,6 +130,15 @@ EXAMPLES = r"""
     source: /media/usb/bundle.tar
     dest: /var/lib/seahub/tree
     allowed_signers: allowed_signers
+
+- name: What other registry hosts have comes from them, not over the controller's line
+  seahub.offline.tree_sync:
+    source: "{{ playbook_dir }}/seahub/tree"
+    dest: /var/lib/seahub/tree
+    fetch_from:
+      addresses: [10.0.0.5, 10.0.0.6]
+      domain: sea.hub
+      ca_certificate: "{{ playbook_dir }}/seahub/pki/ca.crt"
 """
 
 RETURN = r"""
@@ -101,15 +148,33 @@ dest:
   type: str
   sample: /var/lib/seahub/tree
 sent_bytes:
-  description: Bytes of blobs that were sent, or would be sent in check mode.
+  description:
+    - Bytes of blobs that were sent from the controller. In check mode, those that the host lacks, wherever they would
+      come from.
   returned: success
   type: int
   sample: 2411724
 sent_blobs:
-  description: How many blobs were sent, or would be sent in check mode.
+  description: How many blobs were sent from the controller. In check mode, how many the host lacks.
   returned: success
   type: int
   sample: 12
+fetched_bytes:
+  description: Bytes of blobs that were fetched from other registries.
+  returned: when O(fetch_from) is given
+  type: int
+  sample: 2411724
+fetched_blobs:
+  description: How many blobs were fetched from other registries.
+  returned: when O(fetch_from) is given
+  type: int
+  sample: 12
+left_out:
+  description: The addresses of O(fetch_from) that were given up, each with the reason.
+  returned: when O(fetch_from) is given
+  type: dict
+  sample:
+    10.0.0.6: "[Errno 111] Connection refused"
 present_blobs:
   description: How many of the source's blobs were there before.
   returned: success
@@ -145,7 +210,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _archive, _sync
+from ansible_collections.seahub.offline.plugins.module_utils import _archive, _inventory, _peers, _sync, _tls
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 
@@ -165,7 +230,28 @@ def receive(params: dict[str, Any]) -> dict[str, Any]:
     return {"changed": True, "blobs": received.blobs, "size": received.size}
 
 
-STEPS = {"describe": describe, "receive": receive}
+def fetch(params: dict[str, Any]) -> dict[str, Any]:
+    """Fetch from other registries what the host lacks."""
+    tree, given = Tree(params["dest"]), params["fetch_from"]
+    peers = _peers.Peers(
+        addresses=tuple(given["addresses"]),
+        domain=given["domain"],
+        port=given["port"],
+        trust=_tls.context(ca_text=params["_trust"]),
+        username=given["username"] or "",
+        password=given["password"] or "",
+    )
+    with tree.exclusive(wait=WAIT_FOR_WRITER):
+        fetched = _peers.fetch(tree, _inventory.load(params["_wanted"]), peers)
+    return {
+        "changed": fetched.blobs > 0,
+        "blobs": fetched.blobs,
+        "size": fetched.size,
+        "left_out": fetched.left_out,
+    }
+
+
+STEPS = {"describe": describe, "fetch": fetch, "receive": receive}
 
 
 def main() -> None:
@@ -175,9 +261,22 @@ def main() -> None:
             "source": {"type": "path", "required": True},
             "dest": {"type": "path", "required": True},
             "allowed_signers": {"type": "path"},
+            "fetch_from": {
+                "type": "dict",
+                "options": {
+                    "addresses": {"type": "list", "elements": "str", "required": True},
+                    "domain": {"type": "str", "required": True},
+                    "port": {"type": "int", "default": 5000},
+                    "ca_certificate": {"type": "str", "required": True},
+                    "username": {"type": "str"},
+                    "password": {"type": "str", "no_log": True},
+                },
+            },
             "_step": {"type": "str", "choices": list(STEPS)},
             "_staging": {"type": "path"},
             "_portion": {"type": "path"},
+            "_wanted": {"type": "str"},
+            "_trust": {"type": "str"},
         },
         supports_check_mode=True,
     )
