@@ -12,6 +12,7 @@ Nothing here weakens TLS: what a client pulls, it pulls because the host trusts 
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import os
@@ -162,11 +163,13 @@ class Helm:
 class Https:
     """The registry's own interface, spoken with the standard library: for artifacts that no client knows.
 
-    With an address it is asked there, and has to prove all the same that it is the registry of this name.
+    With an address it is asked there, and has to prove all the same that it is the registry of this name. A login
+    (user:password) is for one that has users.
     """
 
-    def __init__(self, domain: str, port: int, timeout: float, address: str | None = None) -> None:
+    def __init__(self, domain: str, port: int, timeout: float, login: str = "", address: str | None = None) -> None:
         self._connection = _tls.Connection(domain, port, _tls.context(), address, timeout)
+        self._login = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()} if login else {}
 
     def __enter__(self) -> Https:
         return self
@@ -181,7 +184,7 @@ class Https:
         :raises ClientError: if what it gives is not what the digest names.
         """
         try:
-            self._connection.request("GET", path, headers={"Accept": media_type})
+            self._connection.request("GET", path, headers={"Accept": media_type, **self._login})
             response = self._connection.getresponse()
             hash_object = _digest.hasher(digest)
             for data in iter(lambda: response.read(_digest.CHUNK), b""):
@@ -205,7 +208,7 @@ class Https:
         :raises ClientError: if there is no answer to that.
         """
         try:
-            self._connection.request("HEAD", path, headers={"Accept": media_type})
+            self._connection.request("HEAD", path, headers={"Accept": media_type, **self._login})
             response = self._connection.getresponse()
             response.read()
         except (OSError, HTTPException) as error:

@@ -20,7 +20,7 @@ import glob
 import os
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Iterator
 
 from ansible_collections.seahub.offline.plugins.module_utils import _digest, _media_types
@@ -40,7 +40,8 @@ class Settings:
     """Where to pull from, and with what.
 
     `addresses` are those of several registry hosts that serve the same. A client goes on with the next of them where
-    one is down, and so proves nothing about each: they are asked one by one, too.
+    one is down, and so proves nothing about each: they are asked one by one, too. A `login` (user:password) is what a
+    registry with users is asked with; the clients have their own.
     """
 
     domain: str
@@ -50,6 +51,7 @@ class Settings:
     timeout: float
     parallel: int
     addresses: tuple[str, ...] = ()
+    login: str = field(default="", repr=False)
 
     @property
     def registry(self) -> str:
@@ -208,7 +210,8 @@ def _cell(pull: Pull, settings: Settings, outcome: _Outcome, ok: bool | None, se
 def _verify_host(address: str, entries: list[Entry], settings: Settings) -> Cell:
     start = time.monotonic()
     try:
-        with Https(settings.domain, settings.port, min(settings.timeout, _SILENCE), address) as registry:
+        timeout = min(settings.timeout, _SILENCE)
+        with Https(settings.domain, settings.port, timeout, settings.login, address) as registry:
             lacks = ((entry.shown, next(_lacks(registry, entry), "")) for entry in entries)
             wrong = [f"{shown}: {lack}" for shown, lack in lacks if lack]
         error = "; ".join(wrong[:_NAMED]) + (f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else "")
@@ -330,7 +333,7 @@ def _wrong_file(folder: str, pattern: str, expected: str) -> str:
 def _fetch(pull: Pull, settings: Settings) -> _Outcome:
     entry = pull.entry
     path = f"/v2/{pull.repository}/manifests/{entry.tag or entry.digest}"
-    with Https(settings.domain, settings.port, settings.timeout) as registry:
+    with Https(settings.domain, settings.port, settings.timeout, settings.login) as registry:
         if not registry.has(path, entry.digest, entry.media_type):
             return _Outcome(None, f"{path}: the registry does not have it")
     return _Outcome(
@@ -347,7 +350,7 @@ def _missing(pull: Pull, settings: Settings, digests: list[str]) -> str:
     base = f"/v2/{pull.repository}"
     if not digests:
         return ""
-    with Https(settings.domain, settings.port, settings.timeout) as registry:
+    with Https(settings.domain, settings.port, settings.timeout, settings.login) as registry:
         for digest in sorted(digests):
             # The lock lists blobs and manifests in one: what is no blob has to be a manifest.
             if not registry.has(f"{base}/blobs/{digest}", digest, "*/*") and not registry.has(

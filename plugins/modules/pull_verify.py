@@ -55,6 +55,14 @@ options:
     type: list
     elements: str
     default: []
+  username:
+    description:
+      - As whom the registry is asked over HTTPS, if it has users.
+      - The clients log in with what they have been told, see M(seahub.offline.registry_login).
+    type: str
+  password:
+    description: The password of O(username).
+    type: str
   docker:
     description: The name or path of the docker client, with which images are pulled.
     type: str
@@ -165,11 +173,14 @@ def main() -> None:
             "domain": {"type": "str", "default": "sea.hub"},
             "port": {"type": "int", "default": 5000},
             "addresses": {"type": "list", "elements": "str", "default": []},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
             "docker": {"type": "str", "default": "docker"},
             "helm": {"type": "list", "elements": "str", "default": ["helm"]},
             "parallel": {"type": "int", "default": 3},
             "timeout": {"type": "int", "default": 3600},
         },
+        required_together=[("username", "password")],
         supports_check_mode=True,
     )
     params = module.params
@@ -181,6 +192,7 @@ def main() -> None:
         timeout=params["timeout"],
         parallel=params["parallel"],
         addresses=tuple(params["addresses"]),
+        login=f"{params['username']}:{params['password']}" if params["username"] else "",
     )
     try:
         document = {"seahub_lock": _lock.FORMAT, "references": params["references"]}

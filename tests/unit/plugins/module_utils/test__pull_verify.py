@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _pull_verify
+from ansible_collections.seahub.offline.plugins.module_utils import _certificate, _digest, _pull_verify
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Chart, Entry
 from ansible_collections.seahub.offline.plugins.module_utils._pull_verify import Cell, Settings
 from tests.unit.https_server import make_certificate, serve
@@ -370,6 +370,17 @@ def test_the_next_registry_host_does_not_cover_for_one_that_is_down(host: Host) 
     assert (right.ok, down.ok) == (True, False)
     assert down.reference == f"{host.registry} at 127.0.0.2"
     assert "refused" in down.error
+
+
+def test_a_registry_with_users_is_asked_with_a_login(host: Host, served: dict[str, bytes], tmp_path: Path) -> None:
+    with serve(_certificate.files(str(tmp_path / "pki"), "localhost"), served, "reader:secret") as port:
+        host.settings = replace(host.settings, port=port)
+        host.registry = f"localhost:{port}"
+        entry = image(kind="artifact", name="art")
+        assert "HTTP 401" in ask(host, entry).error
+        host.settings = replace(host.settings, login="reader:secret")
+        assert ask(host, entry).ok
+        assert "secret" not in repr(host.settings)
 
 
 def test_a_registry_host_has_to_prove_its_name(host: Host) -> None:
