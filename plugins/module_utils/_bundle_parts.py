@@ -28,6 +28,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import errno
+import glob
 import hashlib
 import io
 import json
@@ -157,20 +158,38 @@ def is_part(path: str) -> bool:
 
 
 def find(path: str) -> list[str]:
-    """Return the parts of the bundle to which a path leads, sorted; none if there are no parts.
+    """Return the parts of the bundle to which a path leads, in their order; none if there are no parts.
 
-    :param path: of one of its parts, of the folder in which they lie, or of the bundle before it was split.
-    :raises BundleError: if the folder has parts of several bundles.
+    :param path: of one of its parts, of the folder in which they lie, or of the bundle before it was split; or a
+        pattern such as `/media/dvd*` for several of these, when the parts lie on several media.
+    :raises BundleError: if there are parts of several bundles, or one part twice.
     """
     if os.path.isdir(path):
-        found = _parts_in(path)
-        names = sorted({match["bundle"] for match in found})
-        if len(names) > 1:
-            raise BundleError([f"{path} holds parts of several bundles ({', '.join(names)}): give one part instead"])
-        return sorted(os.path.join(path, match.string) for match in found)
-    if not is_part(path) and os.path.exists(path):
+        return _one_bundle(path, _in_folder(path))
+    if os.path.exists(path) and not is_part(path):
         return []
-    return parts_of(bundle_of(path))
+    found = parts_of(bundle_of(path))
+    if found or not glob.has_magic(path):
+        return found
+    places = sorted(glob.glob(path))
+    return _one_bundle(path, [part for place in places for part in (_in_folder(place) or [place]) if is_part(part)])
+
+
+def _in_folder(folder: str) -> list[str]:
+    return [os.path.join(folder, match.string) for match in _parts_in(folder)]
+
+
+def _one_bundle(path: str, parts: list[str]) -> list[str]:
+    names = sorted({os.path.basename(bundle_of(part)) for part in parts})
+    if len(names) > 1:
+        raise BundleError([f"{path} holds parts of several bundles ({', '.join(names)}): give one part instead"])
+    places: dict[str, list[str]] = {}
+    for part in sorted(parts):
+        places.setdefault(os.path.basename(part), []).append(part)
+    twice = [" and ".join(same) for same in places.values() if len(same) > 1]
+    if twice:
+        raise BundleError([f"{same} are the same part: give a path that leads to one of them" for same in twice])
+    return [places[name][0] for name in sorted(places)]
 
 
 def bundle_of(path: str) -> str:

@@ -26,6 +26,7 @@ options:
       - The bundle on the target host, as M(seahub.offline.bundle_pack) has made it.
       - Of a bundle in parts, one of these or the folder in which they lie. They are read first, and a part that is
         missing, swapped, foreign or damaged is named before anything is written.
+      - Where they lie on several media at once, a shell pattern that leads to all of them, such as V(/media/dvd*).
     type: path
     required: true
   dest:

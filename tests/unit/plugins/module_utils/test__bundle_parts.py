@@ -134,6 +134,42 @@ def test_a_bundle_is_read_straight_from_parts(
     assert files(tmp_path / "unpacked") == files(Path(tree.root))
 
 
+@pytest.fixture(name="media")
+def fixture_media(parts: list[Path], tmp_path: Path) -> Path:
+    """Each part on a medium of its own; the first medium has a folder with something else, too."""
+    for number, part in enumerate(parts):
+        folder = tmp_path / "media" / f"dvd{number}"
+        folder.mkdir(parents=True)
+        part.rename(folder / part.name)
+    (tmp_path / "media" / "dvd0" / "README").write_text("the first")
+    return tmp_path / "media"
+
+
+@pytest.mark.parametrize("pattern", ["dvd*", "dvd?", "dvd*/bundle.tar.part-*", "*"])
+def test_parts_may_lie_on_several_media(media: Path, tree: Tree, pattern: str, tmp_path: Path) -> None:
+    source = open_source(str(media / pattern))
+    assert [Path(part).parent.name for part in source.parts] == ["dvd0", "dvd1", "dvd2", "dvd3", "dvd4"]
+    _unpack.unpack(source, Tree(str(tmp_path / "unpacked")), "error", _progress.ignore)
+    assert files(tmp_path / "unpacked") == files(Path(tree.root))
+
+
+def test_a_medium_that_is_not_there_is_a_missing_part(media: Path) -> None:
+    shutil.rmtree(media / "dvd3")
+    with pytest.raises(_tar.InvalidArchive, match=r"of the 5 parts of .* these are missing: 4"):
+        open_source(str(media / "dvd*"))
+
+
+def test_a_part_on_two_media_is_named(media: Path) -> None:
+    shutil.copytree(media / "dvd1", media / "dvd9")
+    with pytest.raises(_tar.InvalidArchive, match=r"dvd1/bundle.tar.part-002-of-005 and .*dvd9/.* are the same part"):
+        open_source(str(media / "dvd*"))
+
+
+def test_brackets_in_a_name_are_no_pattern(parts: list[Path], tmp_path: Path) -> None:
+    folder = parts[0].parent.rename(tmp_path / "usb[1]")
+    assert len(open_source(str(folder / "bundle.tar")).parts) == 5
+
+
 def missing(parts: list[Path], _foreign: list[Path]) -> str:
     parts[2].unlink()
     return "of the 5 parts of .*/bundle.tar these are missing: 3"
