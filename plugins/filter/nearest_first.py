@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
-import zlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -58,11 +58,16 @@ _value:
 
 def nearest_first(addresses: Sequence[str], own: Collection[Any] = (), spread: str = "") -> list[str]:
     """Return the addresses in the order in which a host tries them."""
-    start = zlib.crc32(spread.encode()) % len(addresses) if spread and addresses else 0
+    start = _number(spread) % len(addresses) if spread and addresses else 0
     turned = [*addresses[start:], *addresses[:start]]
     mine = {_normalised(address) for address in own}
     # Sorting is stable: the others keep their order.
     return sorted(turned, key=lambda address: _normalised(address) not in mine)
+
+
+def _number(name: str) -> int:
+    # A checksum would do for this if it did not give numbered names, which hosts have, nearly the same bits.
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16)
 
 
 def _normalised(address: Any) -> str:
