@@ -5,8 +5,8 @@
 """What files of passwords were before a login was written into them, so that they can be given back.
 
 There is one record for each file and registry. It holds what the file held before, and of what was written only the
-digest: a password is not kept a second time. Of a file into which logins for several registries went, the last one has
-to be given back first for the file to be byte for byte what it was.
+digest: a password is not kept a second time. They are numbered: of a file into which logins for several registries
+went, the last one has to be given back first for the file to be byte for byte what it was.
 """
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
@@ -19,12 +19,17 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 
 from ansible_collections.seahub.offline.plugins.module_utils import _host_file
+from ansible_collections.seahub.offline.plugins.module_utils._digest import shorten
 from ansible_collections.seahub.offline.plugins.module_utils._logins import LoginError
 
 # Beside the records of other files that are given back: see _configuration.
-FOLDER = "/var/lib/seahub-client/logins"
+FOLDER = "/var/lib/seahub-client"
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +42,9 @@ class Record:
     - folders: those above it that were made for it, the deepest first.
     """
 
+    path: str
+    registry: str
+    number: int
     before: str = dataclasses.field(repr=False)
     after: str
     is_new: bool
@@ -47,69 +55,89 @@ class Record:
         return self.after == _digest(text)
 
 
-def find(path: str, registry: str) -> Record | None:
-    """Return what was done to a file for a registry, or None if nothing was.
+class Records:
+    """The records of one owner, in whose name logins are written and given back."""
 
-    :raises LoginError: if the record cannot be read.
-    """
-    place = _place(path, registry)
-    try:
-        text = _host_file.read(place)
-        fields = None if text is None else json.loads(text)
-        if fields is None:
-            return None
-        return Record(fields["before"], fields["after"], fields["is_new"], tuple(fields["folders"]))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise LoginError(
-            f"{place}, the record of what {path} was before, cannot be read: {type(error).__name__}. Remove it, and "
-            f"check by hand what {path} holds for {registry}"
-        ) from None
+    def __init__(self, owner: str) -> None:
+        """:raises LoginError: if the owner's name cannot be that of a folder."""
+        if _NAME.fullmatch(owner) is None:
+            raise LoginError(f"{shorten(owner)} cannot be a name: use letters, digits, '.', '_' and '-'")
+        self._folder = os.path.join(FOLDER, owner, "logins")
+
+    def all(self) -> list[Record]:
+        """Return all of them, the last one first.
+
+        :raises LoginError: if one cannot be read.
+        """
+        try:
+            names = [name for name in os.listdir(self._folder) if name.endswith(".json")]
+        except FileNotFoundError:
+            return []
+        found = [self._read(os.path.join(self._folder, name)) for name in names]
+        return sorted(found, key=lambda record: record.number, reverse=True)
+
+    def find(self, path: str, registry: str) -> Record | None:
+        """Return what was done to a file for a registry, or None if nothing was.
+
+        :raises LoginError: if a record cannot be read.
+        """
+        return next((record for record in self.all() if (record.path, record.registry) == (path, registry)), None)
+
+    def keep(self, path: str, registry: str, before: str, after: str) -> None:
+        """Write down what a file held, before a login is written into it.
+
+        :raises LoginError: if that cannot be done.
+        """
+        others = self.all()
+        earlier = self.find(path, registry)
+        record = Record(
+            path,
+            registry,
+            earlier.number if earlier else max((other.number for other in others), default=0) + 1,
+            before,
+            _digest(after),
+            earlier.is_new if earlier else not before,
+            earlier.folders if earlier else _missing_folders(path),
+        )
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            text = json.dumps(dataclasses.asdict(record), indent=1) + "\n"
+            _host_file.write(self._place(record), text.encode(), 0o600)
+        except OSError as error:
+            raise LoginError(f"what {path} was before cannot be kept in {self._folder}: {error}") from error
+
+    def forget(self, record: Record) -> None:
+        """Remove a record, and the folders that were made for the file, as far as they are empty."""
+        os.unlink(self._place(record))
+        own = (self._folder, os.path.dirname(self._folder), FOLDER)
+        for folder in (*record.folders, *own):
+            # Somebody else may have put something there in the meantime.
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+    def _place(self, record: Record) -> str:
+        return os.path.join(self._folder, _digest(f"{record.registry} {record.path}") + ".json")
+
+    def _read(self, place: str) -> Record:
+        try:
+            with open(place, encoding="utf-8") as file:
+                fields = json.load(file)
+            return Record(**{**fields, "folders": tuple(fields["folders"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            # The error's own words might be those of a password.
+            raise LoginError(
+                f"{place}, the record of a file of passwords, cannot be read: {type(error).__name__}. Remove it, and "
+                "check by hand what the files of passwords hold"
+            ) from None
 
 
-def keep(path: str, registry: str, before: str, after: str) -> None:
-    """Write down what a file held, before a login is written into it.
-
-    :raises LoginError: if that cannot be done.
-    """
-    earlier = find(path, registry)
-    fields = {
-        "path": path,
-        "registry": registry,
-        "before": before,
-        "after": _digest(after),
-        "is_new": earlier.is_new if earlier is not None else not before,
-        "folders": list(earlier.folders) if earlier is not None else _missing_folders(path),
-    }
-    try:
-        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-        _host_file.write(_place(path, registry), (json.dumps(fields, indent=1) + "\n").encode(), 0o600)
-    except OSError as error:
-        raise LoginError(f"what {path} was before cannot be kept in {FOLDER}: {error}") from error
-
-
-def forget(path: str, registry: str) -> None:
-    """Remove a record, and the folders that were made for the file, as far as they are empty."""
-    record = find(path, registry)
-    if record is None:
-        return
-    os.unlink(_place(path, registry))
-    for folder in (*record.folders, FOLDER, os.path.dirname(FOLDER)):
-        # Somebody else may have put something there in the meantime.
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
-
-
-def _place(path: str, registry: str) -> str:
-    return os.path.join(FOLDER, _digest(f"{registry} {path}") + ".json")
-
-
-def _missing_folders(path: str) -> list[str]:
+def _missing_folders(path: str) -> tuple[str, ...]:
     found = []
     folder = os.path.dirname(path)
     while not os.path.isdir(folder):
         found.append(folder)
         folder = os.path.dirname(folder)
-    return found
+    return tuple(found)
 
 
 def _digest(text: str) -> str:

@@ -32,10 +32,15 @@ attributes:
   idempotent:
     support: full
 options:
-  registry:
-    description: The host of the registry with its port, as it stands in references.
+  name:
+    description: In whose name it is done. What was there before is kept under it in C(/var/lib/seahub-client).
     type: str
-    required: true
+    default: seahub
+  registry:
+    description:
+      - The host of the registry with its port, as it stands in references. Needed with O(state=present).
+      - With O(state=absent) and without it, all that was written under O(name) is taken back, wherever it was written.
+    type: str
   username:
     description: The name of the user. Needed with O(state=present).
     type: str
@@ -83,9 +88,8 @@ EXAMPLES = r"""
     password: "{{ vault_reader_password }}"
     pull_secret: /etc/kubernetes/seahub-pull-secret.json
 
-- name: Forget the password
+- name: Let the files be as they were
   seahub.offline.registry_login:
-    registry: sea.hub:5000
     state: absent
 """
 
@@ -104,8 +108,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _login_records, _logins
+from ansible_collections.seahub.offline.plugins.module_utils import _logins
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils._login_records import Record, Records
 
 
 @dataclass(frozen=True)
@@ -118,51 +123,73 @@ class File:
     wanted: str = field(repr=False)
 
 
-def file_of(path: str, params: dict[str, Any]) -> File:
-    """Return what becomes of a file of passwords, or of the manifest of the secret."""
-    is_secret = path == params["pull_secret"]
+def paths_of(params: dict[str, Any]) -> list[str]:
+    """Return the files that the options name."""
+    paths = [os.path.join(params["home"], _logins.PLACES[client]) for client in params["clients"]]
+    return paths + ([params["pull_secret"]] if params["pull_secret"] else [])
+
+
+def original_of(text: str, record: Record | None) -> str:
+    """Return what a file would hold without us."""
+    if record is None or not text:
+        return text
+    is_secret = not record.path.endswith(tuple(_logins.PLACES.values()))
+    if is_secret or record.is_of(text):
+        return record.before
+    return _logins.without_login(text, record.before, record.registry, record.is_new)
+
+
+def present(module: AnsibleModule, records: Records) -> list[str]:
+    """Write the login into all files; return those that were, or would be, changed."""
+    params = module.params
     login = (params["registry"], params["username"], params["password"])
-    text = _logins.read(path)
-    record = _login_records.find(path, params["registry"])
-    original = text
-    if record is not None and text:
-        original = record.before
-        if not is_secret and not record.is_of(text):
-            original = _logins.without_login(text, record.before, params["registry"], record.is_new)
-    if params["state"] == "absent":
-        wanted = original
-    elif is_secret:
-        wanted = _logins.pull_secret(params["pull_secret_name"], params["pull_secret_namespace"], *login)
-    else:
+    files = []
+    for path in paths_of(params):
+        text = _logins.read(path)
         wanted = _logins.with_login(text, *login)
-    return File(path, text, original, wanted)
+        if path == params["pull_secret"]:
+            wanted = _logins.pull_secret(params["pull_secret_name"], params["pull_secret_namespace"], *login)
+        files.append(File(path, text, original_of(text, records.find(path, params["registry"])), wanted))
+    changed = [file for file in files if file.text != file.wanted or not _logins.is_private(file.path)]
+    for file in changed if not module.check_mode else ():
+        if file.text != file.wanted:
+            # First: what was changed without a record could not be given back.
+            records.keep(file.path, params["registry"], file.original, file.wanted)
+        _logins.write(file.path, file.wanted)
+    return [file.path for file in changed]
+
+
+def absent(module: AnsibleModule, records: Records) -> list[str]:
+    """Give the files back; return those that were, or would be, changed."""
+    paths = paths_of(module.params)
+    changed = []
+    for record in records.all():
+        if module.params["registry"] and (record.registry != module.params["registry"] or record.path not in paths):
+            continue
+        text = _logins.read(record.path)
+        original = original_of(text, record)
+        if text != original and record.path not in changed:
+            changed.append(record.path)
+        if not module.check_mode:
+            if text != original:
+                _logins.write(record.path, original)
+            records.forget(record)
+    return changed
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Do what the options say, and return the result."""
-    params = module.params
-    present = params["state"] == "present"
-    paths = [os.path.join(params["home"], _logins.PLACES[client]) for client in params["clients"]]
-    paths += [params["pull_secret"]] if params["pull_secret"] else []
-    files = [file_of(path, params) for path in paths]
-    changed = [file for file in files if file.text != file.wanted or (present and not _logins.is_private(file.path))]
-    if not module.check_mode:
-        for file in changed:
-            if present and file.text != file.wanted:
-                # First: what was changed without a record could not be given back.
-                _login_records.keep(file.path, params["registry"], file.original, file.wanted)
-            _logins.write(file.path, file.wanted)
-        # Backwards: a folder that was made for the first file is empty when the last is gone.
-        for file in reversed(files) if not present else ():
-            _login_records.forget(file.path, params["registry"])
-    return {"changed": bool(changed), "files": [file.path for file in changed]}
+    records = Records(module.params["name"])
+    changed = (present if module.params["state"] == "present" else absent)(module, records)
+    return {"changed": bool(changed), "files": changed}
 
 
 def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
         argument_spec={
-            "registry": {"type": "str", "required": True},
+            "name": {"type": "str", "default": "seahub"},
+            "registry": {"type": "str"},
             "username": {"type": "str"},
             "password": {"type": "str", "no_log": True},
             "clients": {
@@ -178,7 +205,7 @@ def main() -> None:
             "pull_secret_namespace": {"type": "str", "default": "", "no_log": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
-        required_if=[("state", "present", ("username", "password"))],
+        required_if=[("state", "present", ("registry", "username", "password"))],
         supports_check_mode=True,
     )
     try:

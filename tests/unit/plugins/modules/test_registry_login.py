@@ -27,7 +27,7 @@ FILES = (".docker/config.json", ".config/containers/auth.json", ".config/helm/re
 @pytest.fixture(name="records", autouse=True)
 def fixture_records(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where records are kept instead of in the folder of this machine."""
-    folder = tmp_path_factory.mktemp("records") / "client/logins"
+    folder = tmp_path_factory.mktemp("records") / "client"
     monkeypatch.setattr(_login_records, "FOLDER", str(folder))
     return folder
 
@@ -95,18 +95,31 @@ def test_what_was_there_is_given_back(tmp_path: Path, records: Path, text: str, 
         run(tmp_path, registry=registry)
     if changed:
         run(tmp_path, password="another")
-    assert "w0rd" not in "".join(record.read_text() for record in records.iterdir())
-    assert records.stat().st_mode & 0o777 == 0o700
+    (folder,) = records.glob("*/logins")
+    assert "w0rd" not in "".join(record.read_text() for record in folder.iterdir())
+    assert folder.stat().st_mode & 0o777 == 0o700
     for registry in reversed(registries):
         assert run(tmp_path, registry=registry, state="absent", check=True).result["changed"]
         assert run(tmp_path, registry=registry, state="absent").result["changed"]
         assert not run(tmp_path, registry=registry, state="absent").result["changed"]
-    assert not records.parent.exists()
+    assert not records.exists()
     assert list(tmp_path.iterdir()) == ([file.parent] if text else [])
     if text and changed:
         assert json.loads(file.read_text()) == json.loads(text)
     elif text:
         assert file.read_text() == text
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_all_is_given_back_without_being_named(tmp_path: Path, records: Path, text: str) -> None:
+    file = write(tmp_path / FILES[0], {})
+    file.write_text(text or "{}")
+    for registry in (REGISTRY, "second.hub:5000"):
+        run(tmp_path, registry=registry, pull_secret=str(tmp_path / "secrets/pull.json"))
+    assert run(Path("/nowhere"), registry=None, state="absent").result["changed"]
+    assert file.read_text() == (text or "{}")
+    assert list(tmp_path.iterdir()) == [file.parent]
+    assert not records.exists()
 
 
 @pytest.mark.parametrize("text", ODD[:3])
