@@ -12,7 +12,6 @@ Nothing here weakens TLS: what a client pulls, it pulls because the host trusts 
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import json
 import os
@@ -25,6 +24,7 @@ from http.client import HTTPException
 from typing import Any
 
 from ansible_collections.seahub.offline.plugins.module_utils import _commands, _digest, _platform, _tls
+from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
 
@@ -107,7 +107,7 @@ class Docker:
 
     def image(self, name: str) -> str | None:
         """Return the ID of the image of this name, or None."""
-        done = _call([self._binary, "image", "inspect", "--format", "{{.Id}}", name], self._timeout)
+        done = call([self._binary, "image", "inspect", "--format", "{{.Id}}", name], self._timeout)
         return done.stdout.strip() if done.returncode == 0 else None
 
     def images(self) -> frozenset[str]:
@@ -116,7 +116,7 @@ class Docker:
 
     def is_nameless(self, image: str) -> bool:
         """Tell whether an image is there that has neither a tag nor a digest to be found by."""
-        done = _call(
+        done = call(
             [self._binary, "image", "inspect", "--format", "{{len .RepoTags}} {{len .RepoDigests}}", image],
             self._timeout,
         )
@@ -131,10 +131,7 @@ class Docker:
         self._must("image", "rm", name)
 
     def _must(self, *arguments: str) -> str:
-        done = _call([self._binary, *arguments], self._timeout)
-        if done.returncode != 0:
-            raise ClientError(said(done))
-        return done.stdout
+        return must([self._binary, *arguments], self._timeout)
 
 
 class Helm:
@@ -153,7 +150,7 @@ class Helm:
             options = ["--destination", folder]
             options += ["--version", version] if version else []
             options += ["--prov"] if provenance else []
-            done = _call([self._binary, "pull", reference, *options], self._timeout, _helm_environment(home))
+            done = call([self._binary, "pull", reference, *options], self._timeout, _helm_environment(home))
         if done.returncode != 0:
             raise ClientError(said(done))
         match = _DIGEST_LINE.search(done.stdout + "\n" + done.stderr)
@@ -163,13 +160,15 @@ class Helm:
 class Https:
     """The registry's own interface, spoken with the standard library: for artifacts that no client knows.
 
-    With an address it is asked there, and has to prove all the same that it is the registry of this name. A login
-    (user:password) is for one that has users.
+    With an address it is asked there, and has to prove all the same that it is the registry of this name. A login is
+    for one that has users.
     """
 
-    def __init__(self, domain: str, port: int, timeout: float, login: str = "", address: str | None = None) -> None:
+    def __init__(
+        self, domain: str, port: int, timeout: float, login: Credentials | None = None, address: str | None = None
+    ) -> None:
         self._connection = _tls.Connection(domain, port, _tls.context(), address, timeout)
-        self._login = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()} if login else {}
+        self._headers = {"Authorization": login.basic()} if login else {}
 
     def __enter__(self) -> Https:
         return self
@@ -184,7 +183,7 @@ class Https:
         :raises ClientError: if what it gives is not what the digest names.
         """
         try:
-            self._connection.request("GET", path, headers={"Accept": media_type, **self._login})
+            self._connection.request("GET", path, headers={"Accept": media_type, **self._headers})
             response = self._connection.getresponse()
             hash_object = _digest.hasher(digest)
             for data in iter(lambda: response.read(_digest.CHUNK), b""):
@@ -194,8 +193,7 @@ class Https:
             raise ClientError(f"{path}: {error}") from error
         if response.status == 404:
             return False
-        if response.status != 200:
-            raise ClientError(f"{path}: the registry answers with HTTP {response.status}")
+        _accept(path, response.status)
         found = _digest.finish(digest, hash_object)
         if found != digest:
             raise ClientError(f"{path}: the registry gives {found} instead")
@@ -208,7 +206,7 @@ class Https:
         :raises ClientError: if there is no answer to that.
         """
         try:
-            self._connection.request("HEAD", path, headers={"Accept": media_type, **self._login})
+            self._connection.request("HEAD", path, headers={"Accept": media_type, **self._headers})
             response = self._connection.getresponse()
             response.read()
         except (OSError, HTTPException) as error:
@@ -216,9 +214,15 @@ class Https:
             raise ClientError(f"{path}: {error}") from error
         if response.status == 404:
             return None
-        if response.status != 200:
-            raise ClientError(f"{path}: the registry answers with HTTP {response.status}")
+        _accept(path, response.status)
         return int(response.getheader("Content-Length") or 0)
+
+
+def _accept(path: str, status: int) -> None:
+    if status == 401:
+        raise ClientError(f"{path}: the registry wants a user and a password, or other ones than it got")
+    if status != 200:
+        raise ClientError(f"{path}: the registry answers with HTTP {status}")
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
@@ -234,6 +238,10 @@ def _helm_environment(home: str) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HELM_")}
     # Helm before 3.8 does nothing with registries unless told that this is all right.
     environment["HELM_EXPERIMENTAL_OCI"] = "1"
+    # Where `helm registry login` and the role client keep passwords. It is only read.
+    environment["HELM_REGISTRY_CONFIG"] = os.environ.get("HELM_REGISTRY_CONFIG") or os.path.join(
+        os.environ.get("HELM_CONFIG_HOME") or os.path.expanduser("~/.config/helm"), "registry", "config.json"
+    )
     for name in ("CACHE", "CONFIG", "DATA"):
         environment[f"HELM_{name}_HOME"] = os.path.join(home, name.lower())
     return environment
@@ -250,9 +258,24 @@ def _addresses(domain: str, port: int) -> list[str]:
     return [str(item[4][0]).partition("%")[0] for item in found]
 
 
-def _call(
+def must(command: list[str], timeout: float) -> str:
+    """Run a client and return what it prints.
+
+    :raises ClientError: in its own words, if it fails.
+    """
+    done = call(command, timeout)
+    if done.returncode != 0:
+        raise ClientError(said(done))
+    return done.stdout
+
+
+def call(
     command: list[str], timeout: float, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """Run a client, however it ends.
+
+    :raises ClientError: if it cannot be run, or does not finish in time.
+    """
     try:
         return _commands.run(command, timeout, environment)
     except subprocess.TimeoutExpired:

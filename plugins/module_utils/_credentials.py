@@ -50,6 +50,10 @@ class Credentials:
     identity_token: str = dataclasses.field(default="", repr=False)
     registry_token: str = dataclasses.field(default="", repr=False)
 
+    def basic(self) -> str:
+        """Return the value of the header Authorization for a name and a password."""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
 
 @dataclasses.dataclass(frozen=True)
 class LoginFile:

@@ -15,7 +15,6 @@ https://distribution.github.io/distribution/spec/auth/token/
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import email.utils
@@ -409,7 +408,7 @@ class Endpoint:
                     f"{self.access.host} wants a user name and a password for {need.shown}: "
                     f"log in with 'docker login {self.access.host}' or give them in the option 'registries'"
                 )
-            self._fixed = _basic(credentials)
+            self._fixed = credentials.basic()
             return self._fixed
         raise AccessDenied(
             f"{self.access.host} denies access to {need.shown} and does not say how to get it ({shorten(header)})"
@@ -464,7 +463,7 @@ class Endpoint:
             }
             # https://distribution.github.io/distribution/spec/auth/oauth/: here they are one value.
             return self._send("POST", realm, {}, body={**query, "scope": " ".join(query["scope"]), **form})
-        headers = {"Authorization": _basic(credentials)} if credentials is not None and credentials.username else {}
+        headers = {"Authorization": credentials.basic()} if credentials is not None and credentials.username else {}
         separator = "&" if "?" in realm else "?"
         return self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query, doseq=True)}", headers)
 
@@ -550,10 +549,6 @@ def _challenges(header: str) -> dict[str, dict[str, str]]:
         }
         for match, end in zip(starts, ends)
     }
-
-
-def _basic(credentials: Credentials) -> str:
-    return "Basic " + base64.b64encode(f"{credentials.username}:{credentials.password}".encode()).decode()
 
 
 def _port(parts: urllib.parse.SplitResult) -> int:

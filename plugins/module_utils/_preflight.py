@@ -27,7 +27,7 @@ import time
 from dataclasses import dataclass
 from typing import Iterable, Mapping, Sequence
 
-from ansible_collections.seahub.offline.plugins.module_utils import _clients, _commands, _ports, _tls
+from ansible_collections.seahub.offline.plugins.module_utils import _clients, _commands, _image_clients, _ports, _tls
 
 _PYTHON = (3, 8)
 # Helm pulls from registries since this version: https://helm.sh/blog/storing-charts-in-oci/
@@ -240,7 +240,12 @@ def way(addresses: Iterable[str], number: int) -> list[Finding]:
 
 
 def client(binary: str) -> list[Finding]:
-    """Find a client that is not there, does not answer, or is too old to pull."""
+    """Find a client that is not there, does not answer, or is too old to pull.
+
+    The name `auto` stands for one of those that pull images.
+    """
+    if binary == _image_clients.AUTO:
+        return _any_image_client()
     try:
         path = _clients.find(binary)
     except _clients.ClientError as error:
@@ -259,6 +264,14 @@ def client(binary: str) -> list[Finding]:
             )
         ]
     return _old(binary, done, _CONTAINERD) if kind in ("ctr", "containerd") else []
+
+
+def _any_image_client() -> list[Finding]:
+    found = [client(name) for name in _image_clients.NAMES]
+    if not all(found):
+        return []
+    problems = "; ".join(finding.problem for findings in found for finding in findings)
+    return [Finding("client", f"no client pulls images here: {problems}", "install one of them, or start it")]
 
 
 def _old(binary: str, done: subprocess.CompletedProcess[str], least: tuple[int, int]) -> list[Finding]:

@@ -15,16 +15,17 @@ and a name that led to another image before leads to it again.
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import glob
 import os
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
-from typing import Any, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Iterable, Iterator, Union
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _media_types
-from ansible_collections.seahub.offline.plugins.module_utils._clients import ClientError, Docker, Helm, Https
+from ansible_collections.seahub.offline.plugins.module_utils import _digest, _image_clients, _media_types
+from ansible_collections.seahub.offline.plugins.module_utils._clients import ClientError, Helm, Https
+from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
+from ansible_collections.seahub.offline.plugins.module_utils._image_clients import Image, ImageClient, Place
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry
 from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
 
@@ -34,24 +35,26 @@ _SILENCE = 30.0
 # So many references are named of those that a registry host lacks.
 _NAMED = 5
 
+_ImageClients = Dict[str, Union[ImageClient, str]]
+
 
 @dataclass(frozen=True)
 class Settings:
     """Where to pull from, and with what.
 
     `addresses` are those of several registry hosts that serve the same. A client goes on with the next of them where
-    one is down, and so proves nothing about each: they are asked one by one, too. A `login` (user:password) is what a
-    registry with users is asked with; the clients have their own.
+    one is down, and so proves nothing about each: they are asked one by one, too. A `login` is what
+    a registry with users is asked with; docker, podman and helm have their own.
     """
 
     domain: str
     port: int
-    docker: str
+    image_clients: tuple[str, ...]
     helm: tuple[str, ...]
     timeout: float
     parallel: int
     addresses: tuple[str, ...] = ()
-    login: str = field(default="", repr=False)
+    login: Credentials | None = None
 
     @property
     def registry(self) -> str:
@@ -98,36 +101,20 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class _Engine:
-    """Docker on this host, or why nothing can be proved with it."""
-
-    docker: Docker
-    platform: Platform
-    distrust: str | None
-
-
-@dataclass(frozen=True)
 class _Outcome:
     actual: str | None
     error: str = ""
     was_present: bool = False
 
 
-@dataclass(frozen=True)
-class _Before:
-    """What the host had before a pull: the image of that name, that of name and digest, and all images."""
-
-    named: str | None
-    by_digest: str | None
-    images: frozenset[str]
-
-
-def pulls(entry: Entry, settings: Settings) -> list[Pull]:
+def pulls(entry: Entry, settings: Settings, image_clients: Iterable[str]) -> list[Pull]:
     """Return every pull that proves one entry of the lock.
 
     An image is pulled for each platform that the tree holds, under each of its names.
+
+    :param image_clients: the names of the clients that pull images.
     """
-    clients = {"image": (settings.docker,), "chart": settings.helm}.get(entry.kind, (HTTPS,))
+    clients = {"image": image_clients, "chart": settings.helm}.get(entry.kind, (HTTPS,))
     platforms = entry.platforms if entry.kind == "image" and entry.platforms else (None,)
     return [
         Pull(entry, client, repository, platform)
@@ -139,21 +126,22 @@ def pulls(entry: Entry, settings: Settings) -> list[Pull]:
 
 def planned(entries: list[Entry], settings: Settings) -> list[Cell]:
     """Return the cells of all pulls without trying any."""
-    cells = [_cell(pull, settings, _Outcome(None), None, 0.0) for entry in entries for pull in pulls(entry, settings)]
+    clients = _find_image_clients(entries, settings)
+    wanted = [pull for entry in entries for pull in pulls(entry, settings, clients)]
+    cells = [_cell(pull, settings, _Outcome(None), None, 0.0) for pull in wanted]
     return cells + [_host_cell(address, settings, None) for address in settings.addresses]
 
 
 def verify(entries: list[Entry], settings: Settings) -> list[Cell]:
     """Pull everything, a few at a time, and compare it with the lock."""
-    images = any(entry.kind == "image" for entry in entries)
-    engine = _engine(settings) if images else None
+    clients = _find_image_clients(entries, settings)
     # One repository is pulled by one worker: docker takes digests away from a repository with its last tag, which
     # another worker could be looking at.
     by_name: dict[str, list[Pull]] = {}
     for entry in entries:
-        by_name.setdefault(entry.name, []).extend(pulls(entry, settings))
+        by_name.setdefault(entry.name, []).extend(pulls(entry, settings, clients))
     with concurrent.futures.ThreadPoolExecutor(max_workers=settings.parallel) as pool:
-        groups = list(pool.map(lambda group: [_verify(pull, settings, engine) for pull in group], by_name.values()))
+        groups = list(pool.map(lambda group: [_verify(pull, settings, clients) for pull in group], by_name.values()))
         hosts = list(pool.map(lambda address: _verify_host(address, entries, settings), settings.addresses))
     return sorted(
         (cell for group in (*groups, hosts) for cell in group),
@@ -161,23 +149,20 @@ def verify(entries: list[Entry], settings: Settings) -> list[Cell]:
     )
 
 
-def _engine(settings: Settings) -> _Engine | str:
-    try:
-        docker = Docker(settings.docker, settings.timeout)
-        return _Engine(docker, docker.platform(), docker.distrust(settings.domain, settings.port))
-    except ClientError as error:
-        return str(error)
+def _find_image_clients(entries: list[Entry], settings: Settings) -> _ImageClients:
+    images = any(entry.kind == "image" for entry in entries)
+    return _image_clients.find(settings.image_clients, settings.timeout) if images else {}
 
 
-def _verify(pull: Pull, settings: Settings, engine: _Engine | str | None) -> Cell:
+def _verify(pull: Pull, settings: Settings, clients: _ImageClients) -> Cell:
     start = time.monotonic()
     try:
         if pull.entry.kind == "image":
-            outcome = _pull_image(pull, settings, engine)
+            outcome = _pull_image(pull, settings, clients[pull.client])
         elif pull.entry.kind == "chart":
             outcome = _pull_chart(pull, settings)
         else:
-            outcome = _fetch(pull, settings)
+            outcome = _fetch(pull, settings, pull.entry.blobs)
     except (ClientError, OSError) as error:
         outcome = _Outcome(None, str(error))
     return _cell(pull, settings, outcome, _is_right(pull.entry, outcome), time.monotonic() - start)
@@ -210,8 +195,8 @@ def _cell(pull: Pull, settings: Settings, outcome: _Outcome, ok: bool | None, se
 def _verify_host(address: str, entries: list[Entry], settings: Settings) -> Cell:
     start = time.monotonic()
     try:
-        timeout = min(settings.timeout, _SILENCE)
-        with Https(settings.domain, settings.port, timeout, settings.login, address) as registry:
+        patience = min(settings.timeout, _SILENCE)
+        with Https(settings.domain, settings.port, patience, settings.login, address) as registry:
             lacks = ((entry.shown, next(_lacks(registry, entry), "")) for entry in entries)
             wrong = [f"{shown}: {lack}" for shown, lack in lacks if lack]
         error = "; ".join(wrong[:_NAMED]) + (f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else "")
@@ -248,56 +233,30 @@ def _host_cell(address: str, settings: Settings, ok: bool | None, error: str = "
 # Images
 
 
-def _pull_image(pull: Pull, settings: Settings, engine: _Engine | str | None) -> _Outcome:
-    if not isinstance(engine, _Engine):
-        return _Outcome(None, engine or "")
-    if engine.distrust:
-        return _Outcome(None, engine.distrust)
-    docker, reference = engine.docker, pull.reference(settings.registry)
-    by_digest = f"{settings.registry}/{pull.repository}@{pull.entry.digest}"
-    with _restored(docker, reference, by_digest) as before:
-        pulled = docker.pull(reference, _platform_option(pull, engine.platform))
-        error = ""
-        if pulled.digest == pull.entry.digest:
-            # What docker did not fetch, because the host has it already, may be damaged in the registry all the same.
-            rest = [digest for digest in pull.entry.blobs if not pulled.fetched(digest)]
-            error = _unproved(docker, by_digest) or _missing(pull, settings, rest)
-        return _Outcome(pulled.digest, error, was_present=before.named is not None)
-
-
-def _unproved(docker: Docker, by_digest: str) -> str:
-    return "" if docker.image(by_digest) else f"docker says that it has pulled it, but has no {by_digest} afterwards"
+def _pull_image(pull: Pull, settings: Settings, client: ImageClient | str) -> _Outcome:
+    if isinstance(client, str):
+        return _Outcome(None, client)
+    place = Place(settings.domain, settings.port, settings.login)
+    distrust = client.distrust(place)
+    if distrust:
+        return _Outcome(None, distrust)
+    image = Image(pull.reference(settings.registry), f"{settings.registry}/{pull.repository}", pull.entry.digest)
+    got = client.pull(place, image, _platform_option(pull, client.platform))
+    if pull.entry.digest not in got.digests:
+        return _Outcome(got.digests[0] if got.digests else None, got.error, was_present=got.was_present)
+    error = got.error
+    if len(got.digests) > 1 and not error:
+        error = _fetch(pull, settings, []).error
+    # What the client did not fetch, because the host has it already, may be damaged in the registry all the same.
+    rest = [digest for digest in pull.entry.blobs if not got.fetched(digest)]
+    return _Outcome(pull.entry.digest, error or _missing(pull, settings, rest), was_present=got.was_present)
 
 
 def _platform_option(pull: Pull, own: Platform) -> str | None:
-    """Name the platform only where docker would not choose it by itself: that is how people pull."""
+    """Name the platform only where a client would not choose it by itself: that is how people pull."""
     if pull.platform is None or (len(pull.entry.platforms) == 1 and pull.platform == str(own)):
         return None
     return pull.platform
-
-
-@contextlib.contextmanager
-def _restored(docker: Docker, reference: str, by_digest: str) -> Iterator[_Before]:
-    """Leave the host's images afterwards as they are now, however the pull ends."""
-    before = _Before(docker.image(reference), docker.image(by_digest), docker.images())
-    try:
-        yield before
-    finally:
-        pulled = docker.image(reference)
-        if before.named is None:
-            _remove(docker, reference)
-        elif pulled != before.named:
-            docker.tag(before.named, reference)
-        if before.by_digest is None:
-            _remove(docker, by_digest)
-        # What has lost its name to the image that had it before would stay for ever, found by nobody.
-        if pulled is not None and pulled not in before.images and docker.is_nameless(pulled):
-            docker.remove(pulled)
-
-
-def _remove(docker: Docker, name: str) -> None:
-    if docker.image(name) is not None:
-        docker.remove(name)
 
 
 # Charts
@@ -330,15 +289,14 @@ def _wrong_file(folder: str, pattern: str, expected: str) -> str:
 # Other artifacts
 
 
-def _fetch(pull: Pull, settings: Settings) -> _Outcome:
+def _fetch(pull: Pull, settings: Settings, blobs: Iterable[str]) -> _Outcome:
+    """Fetch what the name leads to, and these blobs."""
     entry = pull.entry
     path = f"/v2/{pull.repository}/manifests/{entry.tag or entry.digest}"
     with Https(settings.domain, settings.port, settings.timeout, settings.login) as registry:
         if not registry.has(path, entry.digest, entry.media_type):
             return _Outcome(None, f"{path}: the registry does not have it")
-    return _Outcome(
-        entry.digest, _missing(pull, settings, [digest for digest in entry.blobs if digest != entry.digest])
-    )
+    return _Outcome(entry.digest, _missing(pull, settings, [digest for digest in blobs if digest != entry.digest]))
 
 
 def _missing(pull: Pull, settings: Settings, digests: list[str]) -> str:

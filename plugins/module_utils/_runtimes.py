@@ -254,6 +254,15 @@ def _containerd_plan(files: Configuration, registry: Registry) -> Plan:
     return Plan(edits)
 
 
+def containerd_folder() -> str:
+    """Return the folder with a hosts.toml for each registry, as this module would write them.
+
+    :raises RuntimeConfigurationError: if containerd does not tell its configuration.
+    """
+    found = _effective(None, CONFIG_TOML, CONFIG_TOML if os.path.exists(CONFIG_TOML) else None)
+    return found.folders[0] if found.serves_kubernetes and found.folders else CONTAINERD_FOLDER
+
+
 def _config_toml(text: str | None, version: str, folder: str, sandbox: str) -> str:
     """Return config.toml with the folder and the sandbox image set, those that are not empty."""
     text = _marked_lines.strip(text or "")

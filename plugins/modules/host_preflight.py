@@ -41,7 +41,9 @@ options:
     elements: str
     default: []
   clients:
-    description: The names or paths of programs that have to be there and to run, such as V(docker) and V(helm).
+    description:
+      - The names or paths of programs that have to be there and to run, such as V(docker) and V(helm).
+      - V(auto) stands for one of V(docker), V(podman) and V(ctr), whichever it is.
     type: list
     elements: str
     default: []
@@ -82,7 +84,7 @@ EXAMPLES = r"""
 - name: See whether this host can pull
   seahub.offline.host_preflight:
     addresses: [10.0.0.5]
-    clients: [docker, helm]
+    clients: [auto, helm]
   register: preflight
 
 - name: Stop if it cannot

@@ -12,13 +12,17 @@ short_description: Pulls from the offline registry, compared with the lock
 version_added: 0.1.0
 author: seahub.offline contributors (!UNKNOWN)
 description:
-  - Pulls every image with C(docker pull) and every chart with C(helm pull), on the host it runs on, and compares the
-    digests with those of the lock. Other artifacts are fetched over HTTPS and hashed.
+  - Pulls every image with docker, podman and containerd's C(ctr), those of them that are there, and every chart with
+    C(helm pull), on the host it runs on, and compares the digests with those of the lock. Other artifacts are fetched
+    over HTTPS and hashed.
   - No client is told to trust anything, and one that would not verify the registry's certificate makes a wrong cell.
   - An image is pulled for every platform that the tree holds, and under every name that it has there.
-  - What was pulled is removed again, unless the host had it before.
-  - Docker does not fetch a layer again that the host already has. Such layers are fetched over HTTPS and hashed, so a
-    right cell always says that the registry has everything.
+  - What was pulled is removed again, unless the host had it before. Podman pulls into a storage and C(ctr) into a
+    namespace that are there for one pull only.
+  - Docker and containerd do not fetch a layer again that the host already has. Such layers are fetched over HTTPS and
+    hashed, so a right cell always says that the registry has everything.
+  - Where the registry has users, docker, podman and helm pull with the password in their own login files, as
+    M(seahub.offline.registry_login) writes them.
   - Of several registry hosts, each is asked by its address, too; a client would go on with the next where one is down.
   - Pulls that fail do not fail the task; they are cells of the result. The role P(seahub.offline.verify#role) fails.
   - Needs nothing but Python and the clients on the host.
@@ -55,23 +59,26 @@ options:
     type: list
     elements: str
     default: []
-  username:
+  image_clients:
     description:
-      - As whom the registry is asked over HTTPS, if it has users.
-      - The clients log in with what they have been told, see M(seahub.offline.registry_login).
-    type: str
-  password:
-    description: The password of O(username).
-    type: str
-  docker:
-    description: The name or path of the docker client, with which images are pulled.
-    type: str
-    default: docker
+      - The names or paths of clients, each of which pulls every image. C(docker), C(podman) or C(ctr) has to be in the
+        name.
+      - V(auto) stands for each of these three that is on the host and runs. If there is none, all images are wrong.
+    type: list
+    elements: str
+    default: [auto]
   helm:
     description: The names or paths of helm clients, each of which pulls every chart.
     type: list
     elements: str
     default: [helm]
+  username:
+    description:
+      - The user as whom C(ctr) pulls, and content is fetched over HTTPS, where the registry has users.
+    type: str
+  password:
+    description: The password of O(username). No other program sees it on its command line.
+    type: str
   parallel:
     description: How many pulls run at the same time.
     type: int
@@ -82,6 +89,7 @@ options:
     default: 3600
 seealso:
   - module: seahub.offline.tree_info
+  - module: seahub.offline.registry_login
 """
 
 EXAMPLES = r"""
@@ -93,9 +101,12 @@ EXAMPLES = r"""
   run_once: true
   register: tree
 
-- name: Pull everything on every host, with helm 3 and helm 4
+- name: Pull everything on every host, images with docker and podman, charts with helm 3 and helm 4
   seahub.offline.pull_verify:
     references: "{{ tree.references }}"
+    image_clients:
+      - docker
+      - podman
     helm:
       - helm3
       - helm4
@@ -161,6 +172,7 @@ import json
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.seahub.offline.plugins.module_utils import _lock, _pull_verify
+from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
 from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.module_utils._pull_verify import Settings
 
@@ -173,10 +185,10 @@ def main() -> None:
             "domain": {"type": "str", "default": "sea.hub"},
             "port": {"type": "int", "default": 5000},
             "addresses": {"type": "list", "elements": "str", "default": []},
+            "image_clients": {"type": "list", "elements": "str", "default": ["auto"]},
+            "helm": {"type": "list", "elements": "str", "default": ["helm"]},
             "username": {"type": "str"},
             "password": {"type": "str", "no_log": True},
-            "docker": {"type": "str", "default": "docker"},
-            "helm": {"type": "list", "elements": "str", "default": ["helm"]},
             "parallel": {"type": "int", "default": 3},
             "timeout": {"type": "int", "default": 3600},
         },
@@ -187,12 +199,12 @@ def main() -> None:
     settings = Settings(
         domain=params["domain"],
         port=params["port"],
-        docker=params["docker"],
+        image_clients=tuple(params["image_clients"]),
         helm=tuple(params["helm"]),
         timeout=params["timeout"],
+        login=Credentials(params["username"], params["password"]) if params["username"] else None,
         parallel=params["parallel"],
         addresses=tuple(params["addresses"]),
-        login=f"{params['username']}:{params['password']}" if params["username"] else "",
     )
     try:
         document = {"seahub_lock": _lock.FORMAT, "references": params["references"]}

@@ -93,6 +93,8 @@ def _vars(
         "seahub_tree": str(settings.site / "tree"),
         "seahub_bundle": str(settings.site / "bundle.tar"),
         "seahub_pki": str(settings.site / "pki"),
+        # All of these hosts have podman and ctr, too. Pulling everything with each would triple the time of every test.
+        "seahub_image_clients": ["docker"],
         "verify_helm": list(HOST_HELM),
     }
 

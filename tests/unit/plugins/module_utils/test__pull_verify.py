@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils import _certificate, _digest, _pull_verify
+from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
 from ansible_collections.seahub.offline.plugins.module_utils._lock import Chart, Entry
 from ansible_collections.seahub.offline.plugins.module_utils._pull_verify import Cell, Settings
 from tests.unit.https_server import make_certificate, serve
@@ -84,7 +85,7 @@ class Host:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self.registry = f"localhost:{port}"
-        self.settings = Settings("localhost", port, str(folder / "docker"), (str(folder / "helm"),), 30, 3)
+        self.settings = Settings("localhost", port, (str(folder / "docker"),), (str(folder / "helm"),), 30, 3)
         self.state: dict[str, Any] = {
             "images": {},
             "remote": {},
@@ -377,8 +378,8 @@ def test_a_registry_with_users_is_asked_with_a_login(host: Host, served: dict[st
         host.settings = replace(host.settings, port=port)
         host.registry = f"localhost:{port}"
         entry = image(kind="artifact", name="art")
-        assert "HTTP 401" in ask(host, entry).error
-        host.settings = replace(host.settings, login="reader:secret")
+        assert "wants a user" in ask(host, entry).error
+        host.settings = replace(host.settings, login=Credentials("reader", "secret"))
         assert ask(host, entry).ok
         assert "secret" not in repr(host.settings)
 
@@ -394,7 +395,7 @@ def test_a_registry_host_has_to_prove_its_name(host: Host) -> None:
 
 @pytest.mark.parametrize("entry", [image(), chart()], ids=["docker", "helm"])
 def test_a_missing_client_is_wrong_and_says_what_to_do(host: Host, entry: Entry) -> None:
-    host.settings = Settings("localhost", host.settings.port, "nodocker", ("nohelm",), 30, 3)
+    host.settings = Settings("localhost", host.settings.port, ("nodocker",), ("nohelm",), 30, 3)
     (cell,) = host.verify(entry)
     assert cell.ok is False
     assert "is not on this host: install it" in cell.error
@@ -402,7 +403,7 @@ def test_a_missing_client_is_wrong_and_says_what_to_do(host: Host, entry: Entry)
 
 def test_a_client_that_hangs_is_given_up(host: Host) -> None:
     (host.folder / "helm").write_text("#!/bin/sh\nexec sleep 60\n")
-    host.settings = Settings("localhost", host.settings.port, "nodocker", (str(host.folder / "helm"),), 0.2, 3)
+    host.settings = Settings("localhost", host.settings.port, ("nodocker",), (str(host.folder / "helm"),), 0.2, 3)
     assert "had not finished" in host.verify(chart())[0].error
 
 
