@@ -127,7 +127,10 @@ class ActionModule(ActionBase):
             if plan.blobs and self._fetch_from and self._fetch_from["addresses"]:
                 _sync.require_room(plan, target, 0)
                 fetched = self._fetch(united, plan)
-                target = self._describe(staged=obstacle is not None)
+                if fetched["blobs"] == len(plan.blobs):
+                    target = _sync.filled(target, plan)
+                else:
+                    target = self._describe(staged=obstacle is not None)
                 _united, sent = _compared(source, target)
             obstacle = obstacle or self._stream(source, target)
             if obstacle:

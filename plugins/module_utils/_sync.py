@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from dataclasses import dataclass
@@ -227,6 +228,13 @@ def require_room(plan: Plan, target: Target, portion: int) -> None:
             f"no room: {largest} bytes are needed where Ansible keeps temporary files on the host,"
             f" {target.staging_free_bytes} are free there; make room, or set ansible_remote_tmp to another folder"
         )
+
+
+def filled(target: Target, plan: Plan) -> Target:
+    """Return a target as it is when it has got all blobs of a plan."""
+    blobs = {piece.digest: piece.size for piece in plan.blobs}
+    inventory = _inventory.united(target.inventory, Inventory(blobs=blobs))
+    return dataclasses.replace(target, inventory=dataclasses.replace(inventory, partials={}))
 
 
 def obtainable(source: Source, plan: Plan) -> Inventory:

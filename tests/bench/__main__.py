@@ -11,9 +11,15 @@ from pathlib import Path
 
 from tests.lab import packages
 
-from . import bundling, mounting, saving, syncing
+from . import bundling, fanning, mounting, saving, syncing
 
-BENCHMARKS = {**saving.BENCHMARKS, **syncing.BENCHMARKS, **bundling.BENCHMARKS, **mounting.BENCHMARKS}
+BENCHMARKS = {
+    **saving.BENCHMARKS,
+    **syncing.BENCHMARKS,
+    **bundling.BENCHMARKS,
+    **mounting.BENCHMARKS,
+    **fanning.BENCHMARKS,
+}
 
 
 def main() -> None:

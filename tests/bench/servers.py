@@ -63,17 +63,25 @@ def registry_over_tls(
     configuration: dict[str, Any] = {"tls": {"certificate": certificate.certificate, "key": certificate.private_key}}
     process = _start(storage, work, host, configuration, htpasswd, within)
     address, _colon, port = host.rpartition(":")
-    # Asked where it runs: the address may be one of that place alone.
-    probe = f"import socket; socket.create_connection(({address!r}, {port}))"
     try:
-        deadline = time.monotonic() + SECONDS
-        while subprocess.run([*within, sys.executable, "-c", probe], stderr=subprocess.DEVNULL).returncode != 0:
-            if time.monotonic() > deadline or process.poll() is not None:
-                raise RuntimeError(f"the registry at {host} does not answer")
+        wait_for_port(process, address, int(port), within)
         yield process
     finally:
         process.terminate()
         process.wait()
+
+
+def wait_for_port(process: subprocess.Popen[bytes], address: str, port: int, within: Sequence[str] = ()) -> None:
+    """Wait until a process that was started accepts connections.
+
+    :param within: as for the process: the address may be one of that place alone.
+    """
+    probe = [*within, sys.executable, "-c", f"import socket; socket.create_connection(({address!r}, {port}))"]
+    deadline = time.monotonic() + SECONDS
+    while subprocess.run(probe, stderr=subprocess.DEVNULL).returncode != 0:
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise RuntimeError(f"nothing answers at {address}:{port}")
+        time.sleep(0.05)
 
 
 def _start(

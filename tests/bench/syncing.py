@@ -27,7 +27,7 @@ PLAY = Path(__file__).with_name("sync.yml")
 
 def sync(work: Path, rounds: int) -> None:
     """A first send of 1.8 GiB: the task, the playbook with nothing but it, rsync, and rsync until the disk has it."""
-    source = _source(LARGE, work)
+    source = source_tree(LARGE, work)
     target = work / "target"
     task, whole = [], []
     peer: list[Measured] = []
@@ -50,7 +50,7 @@ def sync(work: Path, rounds: int) -> None:
 
 def unchanged(work: Path, rounds: int) -> None:
     """A tree of 5,000 blobs that is there already."""
-    source = _source(MANY, work)
+    source = source_tree(MANY, work)
     target = work / "unchanged"
     with sshd(work) as server:
         _play(server, work, source, target)
@@ -65,7 +65,8 @@ def unchanged(work: Path, rounds: int) -> None:
 BENCHMARKS: dict[str, Callable[[Path, int], None]] = {"sync": sync, "unchanged": unchanged}
 
 
-def _source(images: ImageSet, work: Path) -> Path:
+def source_tree(images: ImageSet, work: Path) -> Path:
+    """Make a tree with its lock, unless it is there."""
     packages.install([name for name, path in (("openssh-server", SSHD), ("rsync", "rsync")) if not shutil.which(path)])
     path = work / f"source-{images.name}"
     if not path.exists():
