@@ -131,6 +131,18 @@ def test_clients(tmp_path: Path, name: str, script: str, problem: str) -> None:
     assert all(problem in finding.problem for finding in findings)
 
 
+def test_one_client_for_images_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for name in ("docker", "podman", "ctr"):
+        program(tmp_path, name, "echo it is not running >&2; exit 1")
+    (finding,) = _preflight.client("auto")
+    assert finding.problem.startswith(
+        "no client pulls images here: docker does not run: it says it is not running; podman"
+    )
+    program(tmp_path, "podman", "echo 4.3.1")
+    assert _preflight.client("auto") == []
+
+
 def test_a_client_that_is_not_there() -> None:
     assert checks(_preflight.client("no-such-client")) == ["client"]
 
