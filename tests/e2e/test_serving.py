@@ -75,6 +75,24 @@ class Site:
         options = {"name": NAME, "state": "absent", "config": f"{FOLDER}/config.yml"}
         return self._play({"name": "Stop", "seahub.offline.registry_service": options})
 
+    def prove(self) -> Run:
+        """Let each host trust its own registry, log in there, and pull."""
+        values = {
+            "seahub_domain": DOMAIN,
+            "seahub_port": int(PORT),
+            "seahub_pki": str(self.folder / "pki"),
+            "seahub_source": str(self.folder / "tree"),
+            "seahub_username": USER,
+            "seahub_password": PASSWORD,
+            "client_registry_address": ["{{ ansible_host }}"],
+            "client_redirect": False,
+            "verify_evidence": str(self.folder / "evidence.json"),
+        }
+        roles = [f"seahub.offline.{name}" for name in ("client", "verify")]
+        return self._play(
+            *({"name": role, "ansible.builtin.include_role": {"name": role}, "vars": values} for role in roles)
+        )
+
     def answers(self, kind: str) -> bool:
         """Whether a host answers over verified TLS, be it that one needs a password."""
         trust = _tls.context(str(self.folder / "pki/ca.crt"))
@@ -87,9 +105,9 @@ class Site:
         finally:
             connection.close()
 
-    def _play(self, task: dict[str, Any]) -> Run:
+    def _play(self, *tasks: dict[str, Any]) -> Run:
         playbook = self.folder / "play.yml"
-        playbook.write_text(yaml.safe_dump([{"hosts": "run", "gather_facts": False, "tasks": [task]}]))
+        playbook.write_text(yaml.safe_dump([{"hosts": "run", "gather_facts": False, "tasks": list(tasks)}]))
         return play(playbook, "-i", self.inventory)
 
 
@@ -239,6 +257,23 @@ def test_it_serves_again_after_a_reboot(
         hosts["run2"].run("sh", "-c", login)
         hosts["run2"].run("docker", "--config", "/tmp/serving", "pull", "--quiet", IMAGE)
         hosts["run2"].run("rm", "-r", "/tmp/serving")
+
+
+@pytest.mark.usefixtures("served")
+def test_a_host_proves_that_a_user_can_pull_with_the_clients_that_it_has(site: Site) -> None:
+    run = site.prove()
+    assert "bare: " in run.output
+    assert "no client that pulls images runs on this host" in run.output
+    assert PASSWORD not in run.output
+    hosts = json.loads((site.folder / "evidence.json").read_text())["hosts"]
+    clients = {
+        kind: {(pull["client"], pull["ok"], pull["error"]) for pull in hosts[kind]["pulls"]}
+        for kind in ("docker", "podman")
+    }
+    assert clients == {
+        "docker": {("docker", True, ""), ("ctr", True, "")},
+        "podman": {("podman", True, "")},
+    }
 
 
 @pytest.mark.usefixtures("served")
