@@ -180,3 +180,20 @@ def test_a_damaged_lock_on_the_host_is_an_error(tree: Tree, tmp_path: Path) -> N
     tree.write_file(_lock.FILE, b"{")
     with pytest.raises(InvalidLock, match=_lock.FILE):
         _sync.describe(tree, str(tmp_path))
+
+
+def test_each_blob_that_is_lacking_has_one_place_where_a_registry_gives_it_out(
+    source: Source, tree: Tree, tmp_path: Path
+) -> None:
+    wanted = _sync.obtainable(source, _sync.compare(source, describe(tree, tmp_path)))
+    assert wanted.blobs == source.inventory.blobs
+    assert sorted(digest for _repository, digest in wanted.layers | wanted.manifests) == sorted(wanted.blobs)
+    assert wanted.layers <= source.inventory.layers
+    assert wanted.manifests <= source.inventory.manifests
+
+
+def test_a_target_that_has_got_all_blobs_lacks_only_links_and_tags(source: Source, tree: Tree, tmp_path: Path) -> None:
+    target = describe(tree, tmp_path)
+    before = _sync.compare(source, target)
+    after = _sync.compare(source, _sync.filled(target, before))
+    assert after == dataclasses.replace(before, blobs=(), present=len(before.blobs) + before.present)
