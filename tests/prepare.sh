@@ -16,6 +16,8 @@ command -v ssh >/dev/null || missing+=(openssh-client)
 command -v shellcheck >/dev/null || missing+=(shellcheck)
 # Another reader and another writer of images than the collection's own.
 command -v mksquashfs >/dev/null || missing+=(squashfs-tools)
+# What keeps the trust store of the RHEL family.
+command -v trust >/dev/null || missing+=(p11-kit p11-kit-modules)
 # Debian keeps a part of Python's standard library, without which venv cannot put pip into an environment, in a package of its own.
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 
