@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from pathlib import Path
 
-from .commands import kept, run, say
+from . import golang
+from .commands import kept
 from .images import OCI, SHELL, File, Image, Layer
 from .settings import FILES, GO, REGISTRY_3, Settings
 
@@ -19,10 +17,7 @@ MODULE = "github.com/distribution/distribution/v3"
 
 def can_be_built() -> bool:
     """Whether there is a Go that is new enough."""
-    if not shutil.which("go"):
-        return False
-    found = re.match(r"go(\d+)\.(\d+)", run(["go", "env", "GOVERSION"]))
-    return found is not None and (int(found[1]), int(found[2])) >= GO
+    return golang.is_there(GO)
 
 
 def image(settings: Settings) -> Image:
@@ -48,10 +43,4 @@ def program(settings: Settings) -> Path:
 
 
 def _build(unfinished: Path) -> None:
-    say(f"building {MODULE} {REGISTRY_3}")
-    folder = unfinished.with_name("module")
-    folder.mkdir()
-    (folder / "go.mod").write_text("module lab\n")
-    run(["go", "get", f"{MODULE}/cmd/registry@{REGISTRY_3}"], cwd=folder)
-    command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", str(unfinished), f"{MODULE}/cmd/registry"]
-    run(command, cwd=folder, env={**os.environ, "CGO_ENABLED": "0"})
+    golang.build([f"{MODULE}/cmd/registry"], REGISTRY_3, unfinished, unfinished.with_name("module"))
