@@ -53,6 +53,10 @@ state = "{folder}/state"
   platform = "linux/amd64"
   snapshotter = "native"
 """
+OWN_PULLER = f"""
+[plugins."{PULLER}"]
+  snapshotter = "native"
+"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ class Host:
     @property
     def hosts(self) -> Path:
         return self.folder / "certs.d"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "socket"
 
     @property
     def said(self) -> Path:
@@ -106,13 +114,23 @@ class Host:
             process.terminate()
             process.wait(SECONDS)
 
-    def images(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run `ctr images`."""
-        command = (self.programs / "ctr", "--address", self.folder / "socket", "images", *arguments)
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    def pull(self, client: str, name: str) -> subprocess.CompletedProcess[str]:
+        """Pull with `ctr`, which has to be told of the folder, or as Kubernetes does: config.toml names it then."""
+        if client == "kubernetes":
+            return self.run("cri-pull", self.socket, name)
+        options = ("--snapshotter", "native", "--hosts-dir", self.hosts)
+        return self.run("ctr", "--address", self.socket, "images", "pull", *options, name)
 
-    def pull(self, name: str) -> subprocess.CompletedProcess[str]:
-        return self.images("pull", "--snapshotter", "native", "--hosts-dir", self.hosts, name)
+    def images(self, client: str) -> list[str]:
+        """The names of the images that a client has pulled."""
+        namespace = {"ctr": "default", "kubernetes": "k8s.io"}[client]
+        done = self.run("ctr", "--address", self.socket, "--namespace", namespace, "images", "ls", "--quiet")
+        return done.stdout.splitlines()
+
+    def run(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run one of the programs, however it ends."""
+        command = (self.programs / program, *arguments)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
 
 
 @pytest.fixture(name="programs", scope="module")
@@ -177,15 +195,16 @@ def fixture_registry(tmp_path: Path) -> Iterator[Registry]:
         yield Registry(endpoints=(address,), authorities=authorities, redirects=(Redirect("docker.io"),))
 
 
-def test_original_names_are_pulled_and_the_real_host_is_left_alone(host: Host, registry: Registry) -> None:
-    host.config.write_text(OWN.format(version=3, folder=host.folder))
+@pytest.mark.parametrize("client", ["ctr", "kubernetes"])
+def test_original_names_are_pulled_and_the_real_host_is_left_alone(host: Host, registry: Registry, client: str) -> None:
+    host.config.write_text(OWN.format(version=3, folder=host.folder) + OWN_PULLER)
     host.redirect(registry)
     with host.running():
         for name in ("docker.io/library/busybox:1.35", f"{registry.name}/library/busybox:1.35"):
-            pulled = host.pull(name)
+            pulled = host.pull(client, name)
             assert pulled.returncode == 0, pulled.stderr
-            assert name in host.images("ls", "--quiet").stdout.splitlines()
-        refused = host.pull("docker.io/library/nothing:1")
+            assert name in host.images(client)
+        refused = host.pull(client, "docker.io/library/nothing:1")
         assert refused.returncode != 0
         assert "not found" in refused.stderr
     assert host.asked() == {registry.name}

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from . import golang
 from .commands import kept
-from .settings import CONTAINERD_2, CONTAINERD_2_GO, Settings, recipe_key
+from .settings import CONTAINERD_2, CONTAINERD_2_GO, FILES, Settings, recipe_key
 
 MODULE = "github.com/containerd/containerd/v2"
 PROGRAMS = (f"{MODULE}/cmd/containerd", f"{MODULE}/cmd/ctr")
+# It has no client of its own that pulls as Kubernetes does.
+CRI_PULL = FILES / "cri-pull.go"
 # What has nothing to do with pulling: https://github.com/containerd/containerd/blob/v2.1.9/BUILDING.md#build-containerd
 TAGS = ("no_btrfs", "no_devmapper", "no_rdt", "no_systemd", "no_tracing", "no_zfs")
 
@@ -23,10 +25,12 @@ def can_be_built() -> bool:
 
 
 def programs(settings: Settings) -> Path:
-    """The folder with `containerd` and `ctr`, built if it is not in the cache: that takes minutes."""
-    return kept(settings.cache / "containerd-2" / recipe_key(CONTAINERD_2, PROGRAMS, TAGS), _build)
+    """The folder with `containerd`, `ctr` and `cri-pull`, built if it is not in the cache: that takes minutes."""
+    recipe = recipe_key(CONTAINERD_2, PROGRAMS, TAGS, CRI_PULL.read_text())
+    return kept(settings.cache / "containerd-2" / recipe, _build)
 
 
 def _build(unfinished: Path) -> None:
     unfinished.mkdir()
-    golang.build(PROGRAMS, CONTAINERD_2, unfinished, unfinished.with_name("module"), TAGS)
+    own = {CRI_PULL.stem: CRI_PULL}
+    golang.build(PROGRAMS, CONTAINERD_2, unfinished, unfinished.with_name("module"), TAGS, own)
