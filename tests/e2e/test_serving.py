@@ -27,7 +27,6 @@ from tests.lab import engine, registry3
 from tests.lab.hosts import Host, Hosts
 from tests.lab.images import build
 from tests.lab.lab import Lab
-from tests.lab.settings import HOST_KINDS
 from tests.lab.upstream import Upstream
 
 # Not sea.hub: what the other tests have set up stays as it is.
@@ -142,7 +141,7 @@ def fixture_site(
     assert run.status == 0, run.output
     hosts = {}
     try:
-        for kind in HOST_KINDS:
+        for kind in ENGINES:
             hosts[kind] = machines.add(kind)
         site = Site(folder, hosts, "registry:3" in images)
         login = yaml.safe_load(Path(lab["inventory"]).read_text())["all"]["children"]["run"]["vars"]

@@ -23,7 +23,7 @@ PYTHON = f"python3.{sys.version_info.minor}"
 WITHOUT_NETWORK = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 
 
-def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = None) -> str:
+def run(*command: str | Path, cwd: Path, environment: dict[str, str]) -> str:
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -37,13 +37,20 @@ def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = No
     return done.stdout
 
 
+def plain() -> dict[str, str]:
+    """An environment that knows nothing of this checkout."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+
+
 @pytest.fixture(name="installed", scope="module")
 def fixture_installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the collection is installed: what is carried has to be made from that, without a checkout."""
     folder = tmp_path_factory.mktemp("installed")
-    run("ansible-galaxy", "collection", "build", "--output-path", folder, ROOT, cwd=folder)
+    build = ("ansible-galaxy", "collection", "build", "--output-path", folder, ROOT)
+    run(*build, cwd=folder, environment=plain())
     (archive,) = folder.glob("*.tar.gz")
-    run("ansible-galaxy", "collection", "install", "--offline", "--collections-path", folder, archive, cwd=folder)
+    install = ("ansible-galaxy", "collection", "install", "--offline", "--collections-path", folder, archive)
+    run(*install, cwd=folder, environment=plain())
     return folder
 
 
@@ -68,8 +75,7 @@ def pack(installed: Path, folder: Path) -> str:
         "seahub_include_tools": "true",
     }
     options = [item for name, value in variables.items() for item in ("-e", f"{name}={value}")]
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environment = {**plain, "ANSIBLE_COLLECTIONS_PATH": str(installed), "ANSIBLE_NOCOLOR": "true"}
+    environment = {**plain(), "ANSIBLE_COLLECTIONS_PATH": str(installed), "ANSIBLE_NOCOLOR": "true"}
     return run("ansible-playbook", "seahub.offline.pack", *options, cwd=folder, environment=environment)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +22,16 @@ def broken_tags(root: Path, hashed: bool = True) -> list[str]:
     repositories = root / LAYOUT / "repositories"
     return [
         f"{link.relative_to(repositories)}: {problem}"
-        for link in repositories.glob("**/_manifests/tags/*/current/link")
+        for link in _tags(repositories)
         for problem in _problems(root, link.parents[4], link.read_text(), hashed)
     ]
+
+
+def _tags(repositories: Path) -> Iterator[Path]:
+    # Not glob: a registry takes away the folders of uploads while somebody looks, which stops it but not walk.
+    for folder, _folders, names in os.walk(repositories):
+        if "link" in names and Path(folder).match("_manifests/tags/*/current"):
+            yield Path(folder) / "link"
 
 
 def _problems(root: Path, repository: Path, digest: str, hashed: bool) -> Iterator[str]:
