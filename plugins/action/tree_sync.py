@@ -20,7 +20,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.seahub.offline.plugins.module_utils import _receiver, _signature, _sync
+from ansible_collections.seahub.offline.plugins.module_utils import _cpu, _receiver, _signature, _sync
 from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned, SeahubError, TreeError
 from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress, ignore
 from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
@@ -32,6 +32,8 @@ from ansible_collections.seahub.offline.plugins.plugin_utils._signals import int
 LARGEST_PORTION = 128 * 1024 * 1024
 SMALLEST_PORTION = 8 * 1024 * 1024
 PORTION_SECONDS = 10
+# What a connection of its own must be worth: opening it takes up to some seconds.
+OWN_CONNECTION_BYTES = 64 * 1024 * 1024
 FETCH_FROM = {
     "addresses": {"type": "list", "elements": "str", "required": True},
     "domain": {"type": "str", "required": True},
@@ -211,21 +213,31 @@ class ActionModule(ActionBase):
             target = self._describe(staged=False)
 
     def _stream_once(self, source: Source, target: Target, plan: Plan) -> str | None:
+        if plan.size >= OWN_CONNECTION_BYTES and target.encrypts_aes and _cpu.encrypts_aes():
+            reason = self._stream_over(source, target, plan, prefer_aes=True)
+            if reason is None:
+                return None
+            # Such as a password that holds for one login: the connection that is kept may have had it.
+            display.vv(f"tree_sync: goes over the connection that there is, since {reason}", host=self._host)
+        return self._stream_over(source, target, plan, prefer_aes=False)
+
+    def _stream_over(self, source: Source, target: Target, plan: Plan, prefer_aes: bool) -> str | None:
         _sync.require_room(plan, target, 0)
         code = _far_side.packed("_receiver")
         progress = self._progress()
 
-        def write(pipe: BinaryIO) -> None:
-            pipe.write(code + _receiver.order(target.root))
-            _sync.write_all(source, plan, pipe, progress)
+        def produce(out: _ssh_stream.Input) -> None:
+            out.write(code + _receiver.order(target.root))
+            _sync.write_all(source, plan, out, progress)
 
-        data = _ssh_stream.Input(write)
+        data = _ssh_stream.Input(produce)
         command = shlex.join([target.python, "-c", _receiver.BOOTSTRAP, str(len(code))])
-        with _ssh_stream.streaming(self._connection, data):
+        with _ssh_stream.streaming(self._connection, data, prefer_aes):
             try:
                 done = self._low_level_execute_command(command, in_data=data)
             except AnsibleError as error:
-                if data.started:
+                lost = isinstance(error, AnsibleConnectionFailure) and not prefer_aes
+                if data.started or lost:
                     raise
                 return f"ssh said: {error}"
         answers = _receiver.answers(done["stdout"])

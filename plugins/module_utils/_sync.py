@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Iterator
 
-from ansible_collections.seahub.offline.plugins.module_utils import _archive, _inventory, _lock
+from ansible_collections.seahub.offline.plugins.module_utils import _archive, _cpu, _inventory, _lock
 from ansible_collections.seahub.offline.plugins.module_utils._errors import (
     DigestMismatch,
     InvalidManifest,
@@ -45,6 +45,7 @@ class Target:
     - python: the Python that runs there.
     - free_bytes, free_inodes: on its filesystem; no number of inodes where the filesystem does not count them.
     - staging_free_bytes: where the portions arrive; None if that is the same filesystem, or there are none.
+    - encrypts_aes: whether its processor does so by itself.
     """
 
     root: str
@@ -54,6 +55,7 @@ class Target:
     free_bytes: int
     free_inodes: int | None
     staging_free_bytes: int | None
+    encrypts_aes: bool
 
     def dump(self) -> dict[str, Any]:
         """Return it as plain, small data."""
@@ -65,6 +67,7 @@ class Target:
             "free_bytes": self.free_bytes,
             "free_inodes": self.free_inodes,
             "staging_free_bytes": self.staging_free_bytes,
+            "encrypts_aes": self.encrypts_aes,
         }
 
 
@@ -89,6 +92,7 @@ def describe(tree: Tree, staging: str | None) -> Target:
         free_bytes=room.f_bavail * room.f_frsize,
         free_inodes=room.f_favail if room.f_files else None,
         staging_free_bytes=_other_room(staging, existing) if staging else None,
+        encrypts_aes=_cpu.encrypts_aes(),
     )
 
 
@@ -112,6 +116,7 @@ def load_target(answer: dict[str, Any]) -> Target:
         free_bytes=answer["free_bytes"],
         free_inodes=answer["free_inodes"],
         staging_free_bytes=answer["staging_free_bytes"],
+        encrypts_aes=answer["encrypts_aes"],
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.seahub.offline.plugins.action import tree_sync
+from ansible_collections.seahub.offline.plugins.module_utils import _cpu
 from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
 from tests.unit import playbook
 from tests.unit.trees import files, layer_bytes, make_tree
@@ -24,7 +26,7 @@ BREAK = 2_000_000
 SSH = """#!/bin/sh
 case " $* " in
 *" -G "*"-C "*) echo compression yes; exit ;;
-*" -G "*) echo compression no; exit ;;
+*" -G "*) printf 'compression no\\nciphers chacha20-poly1305@openssh.com,aes128-gcm@openssh.com\\n'; exit ;;
 esac
 for command; do :; done
 case "$command" in
@@ -38,6 +40,7 @@ PROGRAMS = {
     "losing": f'mkdir "$0.once" || exec sh -c "$command"; head -c {BREAK} | sh -c "$command"; exit 255',
     "ending": 'sh -c "$command" 2> /dev/null | head -n 1; exit 137',
     "refusing": "echo no such interpreter >&2; exit 127",
+    "single": 'case "$*" in *ControlPath=none*) echo only one login >&2; exit 255 ;; esac; exec sh -c "$command"',
 }
 
 
@@ -47,15 +50,16 @@ class Outcome:
     output: str
     results: dict[str, Any]
 
-    @property
-    def streams(self) -> list[str]:
-        return (self.folder / "streams").read_text().splitlines()
+    def streams(self, program: str) -> list[str]:
+        lines = (self.folder / "streams").read_text().splitlines()
+        return [line for line in lines if line.startswith(f"{self.folder}/{program} ")]
 
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     folder = tmp_path_factory.mktemp("ssh")
     make_tree(folder / "tree", {"library/mysql:8": [LARGE, b"two"], "nginx:1": [b"two"]})
+    make_tree(folder / "large", {"nginx:1": [bytes(tree_sync.OWN_CONNECTION_BYTES)]})
     damaged = make_tree(folder / "damaged", {"nginx:1": [b"two"]})
     (two,) = (digest for digest, size in damaged.blobs() if size == 3)
     Path(damaged.blob_path(two)).write_bytes(b"twx")
@@ -81,16 +85,24 @@ def same(outcome: Outcome, name: str) -> bool:
 def test_all_goes_down_one_stream(outcome: Outcome) -> None:
     assert outcome.results["plain"]["sent_blobs"] == 6
     assert same(outcome, "plain")
-    # One for each task, the portions' too, and two over the connection that was lost.
-    assert len(outcome.streams) == 9
+    assert [len(outcome.streams(name)) for name in PROGRAMS if name != "single"] == [4, 1, 2, 1, 1]
 
 
 def test_nothing_is_compressed(outcome: Outcome) -> None:
     assert same(outcome, "compressed")
-    plain, compressed = outcome.streams[:2]
+    plain, compressed = outcome.streams("ssh")[:2]
     assert "Compression" not in plain
     assert compressed.startswith(f"{outcome.folder}/ssh -o Compression=no -o ControlMaster=no -o ControlPath=none ")
     assert " -C " not in compressed
+
+
+@pytest.mark.skipif(not _cpu.encrypts_aes(), reason="this processor has no instructions for AES")
+def test_a_large_tree_prefers_aes_where_a_connection_of_its_own_can_be_had(outcome: Outcome) -> None:
+    assert outcome.results["single"]["sent_bytes"] > tree_sync.OWN_CONNECTION_BYTES
+    own, kept = outcome.streams("single")
+    assert "-o Ciphers=aes128-gcm@openssh.com,chacha20-poly1305@openssh.com -o ControlMaster=no" in own
+    assert "Ciphers" not in kept
+    assert files(outcome.folder / "once") == files(outcome.folder / "large")
 
 
 def test_after_a_broken_line_only_the_rest_is_sent(outcome: Outcome) -> None:
