@@ -13,7 +13,7 @@ from ansible import constants as C  # noqa: N812  as everywhere in Ansible
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
 from ansible_collections.seahub.offline.plugins.plugin_utils import _collection_archive
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_action import ProgressActionModule
 

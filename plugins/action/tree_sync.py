@@ -20,11 +20,13 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.seahub.offline.plugins.module_utils import _cpu, _receiver, _signature, _sync
-from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned, SeahubError, TreeError
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress, ignore
-from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
-from ansible_collections.seahub.offline.plugins.module_utils._sync import Plan, Target
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _signature
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import Source, open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common import _cpu
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import NotSigned, SeahubError, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import Progress, ignore
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _receiver, _sync
+from ansible_collections.seahub.offline.plugins.module_utils.transfer._sync import Plan, Target
 from ansible_collections.seahub.offline.plugins.plugin_utils import _far_side, _ssh_stream
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay, size
 from ansible_collections.seahub.offline.plugins.plugin_utils._signals import interruptible, while_ansible_runs
@@ -223,7 +225,7 @@ class ActionModule(ActionBase):
 
     def _stream_over(self, source: Source, target: Target, plan: Plan, prefer_aes: bool) -> str | None:
         _sync.require_room(plan, target, 0)
-        code = _far_side.packed("_receiver")
+        code = _far_side.packed("transfer._receiver")
         progress = self._progress()
 
         def produce(out: _ssh_stream.Input) -> None:

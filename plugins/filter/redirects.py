@@ -12,8 +12,9 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.seahub.offline.plugins.module_utils import _lock, _redirects
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.clients import _redirects
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _lock
 
 DOCUMENTATION = r"""
 name: redirects

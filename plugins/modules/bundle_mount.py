@@ -157,9 +157,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _mounts, _progress, _stack
-from ansible_collections.seahub.offline.plugins.module_utils._bundle_parts import BundleError
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._bundle_parts import BundleError
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.mounting import _mounts, _stack
 
 
 def main() -> None:

@@ -252,13 +252,14 @@ from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _delta, _part_size, _progress, _toolbox
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._excerpt import excerpt
-from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
-from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tools import Tool
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _bundle, _delta, _part_size, _toolbox
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._bundle import Packing
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._excerpt import excerpt
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import Source, open_source
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._tools import Tool
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.trees._selection import Selection
 
 
 def pack(

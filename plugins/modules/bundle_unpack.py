@@ -143,11 +143,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _progress, _signature, _unpack
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
-from ansible_collections.seahub.offline.plugins.module_utils._unpack import Unpacked
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _signature
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _unpack
+from ansible_collections.seahub.offline.plugins.module_utils.transfer._unpack import Unpacked
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 
 def main() -> None:

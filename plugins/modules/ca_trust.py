@@ -96,9 +96,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _ca_trust
-from ansible_collections.seahub.offline.plugins.module_utils._ca_trust import Anchor
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.clients import _ca_trust
+from ansible_collections.seahub.offline.plugins.module_utils.clients._ca_trust import Anchor
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
 
 
 def given(params: dict[str, Any]) -> list[bytes]:

@@ -158,9 +158,11 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.seahub.offline.plugins.module_utils import _chart, _endpoint, _save_module
-from ansible_collections.seahub.offline.plugins.module_utils._save import Rules
-from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, WishMaker
+from ansible_collections.seahub.offline.plugins.module_utils.charts import _chart
+from ansible_collections.seahub.offline.plugins.module_utils.registries import _endpoint
+from ansible_collections.seahub.offline.plugins.module_utils.saving import _save_module
+from ansible_collections.seahub.offline.plugins.module_utils.saving._save import Rules
+from ansible_collections.seahub.offline.plugins.module_utils.saving._wishes import Choices, WishMaker
 
 
 class Module(_save_module.HidesSecrets, AnsibleModule):

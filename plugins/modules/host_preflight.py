@@ -121,8 +121,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _preflight
-from ansible_collections.seahub.offline.plugins.module_utils._preflight import Finding
+from ansible_collections.seahub.offline.plugins.module_utils.clients import _preflight
+from ansible_collections.seahub.offline.plugins.module_utils.clients._preflight import Finding
 
 
 def look(params: dict[str, Any]) -> list[Finding]:

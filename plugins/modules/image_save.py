@@ -170,16 +170,12 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.seahub.offline.plugins.module_utils import (
-    _endpoint,
-    _image_list,
-    _platform,
-    _save_module,
-    _wishes,
-)
-from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
-from ansible_collections.seahub.offline.plugins.module_utils._save import Rules
-from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, WishMaker
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _platform
+from ansible_collections.seahub.offline.plugins.module_utils.oci._platform import Platform
+from ansible_collections.seahub.offline.plugins.module_utils.registries import _endpoint
+from ansible_collections.seahub.offline.plugins.module_utils.saving import _image_list, _save_module, _wishes
+from ansible_collections.seahub.offline.plugins.module_utils.saving._save import Rules
+from ansible_collections.seahub.offline.plugins.module_utils.saving._wishes import Choices, WishMaker
 
 
 class Module(_save_module.HidesSecrets, AnsibleModule):

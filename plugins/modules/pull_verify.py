@@ -171,10 +171,11 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _lock, _pull_verify
-from ansible_collections.seahub.offline.plugins.module_utils._credentials import Credentials
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._pull_verify import Settings
+from ansible_collections.seahub.offline.plugins.module_utils.clients import _pull_verify
+from ansible_collections.seahub.offline.plugins.module_utils.clients._pull_verify import Settings
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.registries._credentials import Credentials
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _lock
 
 
 def main() -> None:

@@ -217,9 +217,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.seahub.offline.plugins.module_utils import _certificate
-from ansible_collections.seahub.offline.plugins.module_utils._certificate import Authority, CaStep, Files, Names, Server
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate
+from ansible_collections.seahub.offline.plugins.module_utils.serving._certificate import (
+    Authority,
+    CaStep,
+    Files,
+    Names,
+    Server,
+)
 
 # A year before its end there is time for three runs.
 LAST_DAYS_OF_A_CA = 365

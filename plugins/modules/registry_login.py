@@ -108,9 +108,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _logins
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._login_records import Record, Records
+from ansible_collections.seahub.offline.plugins.module_utils.clients import _logins
+from ansible_collections.seahub.offline.plugins.module_utils.clients._login_records import Record, Records
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
 
 
 @dataclass(frozen=True)

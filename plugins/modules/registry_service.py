@@ -257,11 +257,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _engines, _registry_service
-from ansible_collections.seahub.offline.plugins.module_utils._engine import Engine
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._registry_config import ConfigError, Wishes
-from ansible_collections.seahub.offline.plugins.module_utils._registry_service import Login, Settings
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _engines, _registry_service
+from ansible_collections.seahub.offline.plugins.module_utils.serving._engine import Engine
+from ansible_collections.seahub.offline.plugins.module_utils.serving._registry_config import ConfigError, Wishes
+from ansible_collections.seahub.offline.plugins.module_utils.serving._registry_service import Login, Settings
 
 
 def settings_of(params: dict[str, Any]) -> Settings:

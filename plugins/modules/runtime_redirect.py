@@ -160,9 +160,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _reference, _runtimes
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._redirects import ANY_HOST, Redirect, Registry
+from ansible_collections.seahub.offline.plugins.module_utils.clients import _runtimes
+from ansible_collections.seahub.offline.plugins.module_utils.clients._redirects import ANY_HOST, Redirect, Registry
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _reference
 
 
 def registry(params: dict[str, Any]) -> Registry:

@@ -166,21 +166,17 @@ from typing import Any, Iterator
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.seahub.offline.plugins.module_utils import (
-    _check,
-    _donor,
-    _endpoint,
-    _lock,
-    _progress,
-    _repair,
-    _save_module,
-)
-from ansible_collections.seahub.offline.plugins.module_utils._check import Findings
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError, TreeError
-from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory
-from ansible_collections.seahub.offline.plugins.module_utils._repair import Repair
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import LAYOUT, Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils.keeping import _check, _donor, _repair
+from ansible_collections.seahub.offline.plugins.module_utils.keeping._check import Findings
+from ansible_collections.seahub.offline.plugins.module_utils.keeping._repair import Repair
+from ansible_collections.seahub.offline.plugins.module_utils.registries import _endpoint
+from ansible_collections.seahub.offline.plugins.module_utils.saving import _save_module
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._inventory import Inventory
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import LAYOUT, Tree
 
 
 class Module(_save_module.HidesSecrets, AnsibleModule):

@@ -234,24 +234,19 @@ from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.seahub.offline.plugins.module_utils import (
-    _contents,
-    _delta,
-    _endpoint,
-    _inventory,
-    _progress,
-    _receipt,
-    _reference,
-    _registry_contents,
-    _save_module,
-)
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._inventory import Inventory
-from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
-from ansible_collections.seahub.offline.plugins.module_utils._presumption import Presumption
-from ansible_collections.seahub.offline.plugins.module_utils._receipt import Receipt
-from ansible_collections.seahub.offline.plugins.module_utils._save_module import InvalidOption
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _delta
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _reference
+from ansible_collections.seahub.offline.plugins.module_utils.registries import _endpoint, _registry_contents
+from ansible_collections.seahub.offline.plugins.module_utils.saving import _save_module
+from ansible_collections.seahub.offline.plugins.module_utils.saving._save_module import InvalidOption
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _contents, _inventory, _receipt
+from ansible_collections.seahub.offline.plugins.module_utils.trees._inventory import Inventory
+from ansible_collections.seahub.offline.plugins.module_utils.trees._lock import Lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._presumption import Presumption
+from ansible_collections.seahub.offline.plugins.module_utils.trees._receipt import Receipt
 
 
 class Module(_save_module.HidesSecrets, AnsibleModule):

@@ -141,12 +141,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _lock, _prune, _quarantine
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError, TreeError
-from ansible_collections.seahub.offline.plugins.module_utils._lock import Lock
-from ansible_collections.seahub.offline.plugins.module_utils._quarantine import Batch
-from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError, TreeError
+from ansible_collections.seahub.offline.plugins.module_utils.keeping import _prune, _quarantine
+from ansible_collections.seahub.offline.plugins.module_utils.keeping._quarantine import Batch
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._lock import Lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._selection import Selection
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 
 @dataclasses.dataclass(frozen=True)

@@ -151,20 +151,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.seahub.offline.plugins.module_utils import (
-    _endpoint,
-    _progress,
-    _push,
-    _reference,
-    _save_module,
-    _selection,
-    _source,
-    _upload,
-)
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._push import Push, Pusher, Report
-from ansible_collections.seahub.offline.plugins.module_utils._save_module import InvalidOption
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _source
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _reference
+from ansible_collections.seahub.offline.plugins.module_utils.registries import _endpoint
+from ansible_collections.seahub.offline.plugins.module_utils.saving import _save_module
+from ansible_collections.seahub.offline.plugins.module_utils.saving._save_module import InvalidOption
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _push, _upload
+from ansible_collections.seahub.offline.plugins.module_utils.transfer._push import Push, Pusher, Report
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _selection
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 
 class Module(_save_module.HidesSecrets, AnsibleModule):

@@ -213,9 +213,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _archive, _inventory, _peers, _sync, _tls
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _archive
+from ansible_collections.seahub.offline.plugins.module_utils.common import _tls
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _peers, _sync
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _inventory
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 WAIT_FOR_WRITER = 30
 

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils._errors import ToolsUnavailable
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import ToolsUnavailable
 
 MANIFEST, FILES = "MANIFEST.json", "FILES.json"
 

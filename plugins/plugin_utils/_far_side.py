@@ -16,26 +16,27 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ansible_collections.seahub.offline.plugins.module_utils import _receiver
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _receiver
 
 PACKAGE = "ansible_collections.seahub.offline.plugins.module_utils"
-FOLDER = Path(_receiver.__file__).parent
+FOLDER = Path(_receiver.__file__).parents[1]
 
 
 @functools.cache
 def packed(module: str) -> bytes:
     """Return a zip file with a module of the library and all that it imports from there.
 
-    :param module: its name in the folder of the library.
+    :param module: its name in the library, with that of its package: `transfer._receiver`.
     """
     target = io.BytesIO()
     folder = PurePosixPath(PACKAGE.replace(".", "/"))
+    files = [folder / f"{name.replace('.', '/')}.py" for name in sorted(_needed(module))]
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         # zipimport knows namespace packages only by entries for their folders, and not in each version.
-        for package in (folder, *folder.parents[:-1]):
+        for package in sorted({parent for file in files for parent in file.parents[:-1]}):
             archive.writestr(str(package / "__init__.py"), "")
-        for name in sorted(_needed(module)):
-            archive.writestr(str(folder / f"{name}.py"), _path(name).read_bytes())
+        for file in files:
+            archive.writestr(str(file), (FOLDER / file.relative_to(folder)).read_bytes())
     return target.getvalue()
 
 
@@ -51,12 +52,10 @@ def _needed(module: str) -> set[str]:
 
 
 def _imported(module: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(_path(module).read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-            yield (node.module or "").removeprefix(f"{PACKAGE}.")
-
-
-def _path(module: str) -> Path:
-    return FOLDER / f"{module}.py"
+    source = FOLDER.joinpath(*module.split(".")).with_suffix(".py").read_bytes()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(f"{PACKAGE}."):
+            continue
+        name = (node.module or "").removeprefix(f"{PACKAGE}.")
+        # What is imported from a module, or modules from a package.
+        yield from [name] if "." in name else [f"{name}.{alias.name}" for alias in node.names]

@@ -33,8 +33,8 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.seahub.offline.plugins.module_utils import _progress
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import Progress
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay
 from ansible_collections.seahub.offline.plugins.plugin_utils._signals import interruptible
 

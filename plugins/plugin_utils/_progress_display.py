@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import Progress
 
 STEP_SECONDS = 5.0
 STEP_FRACTION = 0.1

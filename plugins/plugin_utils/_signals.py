@@ -16,7 +16,7 @@ from types import FrameType
 
 from ansible.utils.display import Display
 
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import Progress
 
 display = Display()
 

@@ -11,21 +11,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from ansible_collections.seahub.offline.plugins.module_utils import (
-    _bundle,
-    _check,
-    _progress,
-    _push,
-    _save_module,
-    _stack,
-    _unpack,
-)
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
-from ansible_collections.seahub.offline.plugins.module_utils._push import Names, Pusher
-from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries, Settings
-from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _bundle
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._bundle import Packing
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.keeping import _check
+from ansible_collections.seahub.offline.plugins.module_utils.mounting import _stack
+from ansible_collections.seahub.offline.plugins.module_utils.registries._registry import Registries, Settings
+from ansible_collections.seahub.offline.plugins.module_utils.registries._retry import RetryPolicy
+from ansible_collections.seahub.offline.plugins.module_utils.saving import _save_module
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _push, _unpack
+from ansible_collections.seahub.offline.plugins.module_utils.transfer._push import Names, Pusher
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 
 def pack(tree: str, path: str) -> bool:

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils import _lock
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 from .content import ImageSet
 from .measure import Measured, ratio, run, show

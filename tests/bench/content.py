@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _media_types
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _digest, _media_types
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 CHUNK = 1024 * 1024
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils import _platform, _save_module
-from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries, Settings
-from ansible_collections.seahub.offline.plugins.module_utils._save import Saver
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
-from ansible_collections.seahub.offline.plugins.module_utils._wishes import Choices, WishMaker
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _platform
+from ansible_collections.seahub.offline.plugins.module_utils.registries._registry import Registries, Settings
+from ansible_collections.seahub.offline.plugins.module_utils.saving import _save_module
+from ansible_collections.seahub.offline.plugins.module_utils.saving._save import Saver
+from ansible_collections.seahub.offline.plugins.module_utils.saving._wishes import Choices, WishMaker
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 
 def main(tree: str, host: str, listed: str) -> int:

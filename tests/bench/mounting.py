@@ -11,8 +11,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils import _stack
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.mounting import _stack
 
 from .bundling import clear, engine, source_tree
 from .measure import Measured, run, show

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.seahub.offline.plugins.module_utils._certificate import Files
+from ansible_collections.seahub.offline.plugins.module_utils.serving._certificate import Files
 from tests.lab.settings import Settings
 from tests.lab.upstream import program
 

@@ -15,10 +15,10 @@ import sys
 import time
 from typing import IO
 
-from ansible_collections.seahub.offline.plugins.module_utils import _receiver, _sync
-from ansible_collections.seahub.offline.plugins.module_utils._progress import ignore
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import ignore
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _receiver, _sync
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.plugin_utils import _far_side
 
 # Bytes a second: slower than the receiver, as lines are.

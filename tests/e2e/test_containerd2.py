@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _configuration, _runtimes
-from ansible_collections.seahub.offline.plugins.module_utils._redirects import Redirect, Registry
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.clients import _configuration, _runtimes
+from ansible_collections.seahub.offline.plugins.module_utils.clients._redirects import Redirect, Registry
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.bench.servers import free_port, registry_over_tls
 from tests.lab import containerd2
 from tests.lab.images import BUSYBOX, BuiltImage, build

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.modules import tree_info
 from tests.bench import servers
 from tests.e2e.conftest import Description

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _check, _lock, _progress
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.keeping import _check
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.bench import servers
 from tests.registry.closure import broken_tags
 from tests.registry.kills import Runner, Watcher

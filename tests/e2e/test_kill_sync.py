@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _lock
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.project import ROOT
 from tests.registry.closure import broken_tags
 from tests.unit.trees import files, layer_bytes, make_tree

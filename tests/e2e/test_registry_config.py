@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _registry_config
-from ansible_collections.seahub.offline.plugins.module_utils._registry_config import Paths, Wishes
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _registry_config
+from ansible_collections.seahub.offline.plugins.module_utils.serving._registry_config import Paths, Wishes
 from tests.lab import registry3
 from tests.lab.settings import Settings
 from tests.lab.upstream import program

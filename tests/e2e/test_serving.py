@@ -19,7 +19,7 @@ import bcrypt
 import pytest
 import yaml
 
-from ansible_collections.seahub.offline.plugins.module_utils import _tls
+from ansible_collections.seahub.offline.plugins.module_utils.common import _tls
 from tests.e2e.conftest import Description
 from tests.e2e.playbook import Run, play
 from tests.e2e.remote import Remote

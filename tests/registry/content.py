@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _digest
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.unit.trees import CONFIG_TYPE, LAYER_TYPE, MANIFEST_TYPE, add_image, layer_bytes
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _digest
 from tests.registry.guards import Guard
 from tests.registry.messages import Reply, Request
 from tests.registry.server import Registry

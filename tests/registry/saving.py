@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.seahub.offline.plugins.module_utils import _reference
-from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries, Settings
-from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
-from ansible_collections.seahub.offline.plugins.module_utils._save import Report, Saver, Wish
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _reference
+from ansible_collections.seahub.offline.plugins.module_utils.registries._registry import Registries, Settings
+from ansible_collections.seahub.offline.plugins.module_utils.registries._retry import RetryPolicy
+from ansible_collections.seahub.offline.plugins.module_utils.saving._save import Report, Saver, Wish
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 PLAIN = Settings(plain_http=True)
 QUICK = RetryPolicy(base=0.01, ceiling=0.05)

@@ -27,9 +27,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ansible_collections.seahub.offline.plugins.module_utils import _reference
-from ansible_collections.seahub.offline.plugins.module_utils._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _reference
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.lab.certificates import Certificates
 from tests.registry.faults import Fault
 from tests.registry.guards import TOKEN_PATH, Guard, Open

@@ -14,16 +14,18 @@ import time
 import traceback
 from collections.abc import Callable
 
-from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _prune, _push, _unpack, _upload
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
-from ansible_collections.seahub.offline.plugins.module_utils._push import Names, Pusher
-from ansible_collections.seahub.offline.plugins.module_utils._quarantine import Batch
-from ansible_collections.seahub.offline.plugins.module_utils._registry import Registries, Settings
-from ansible_collections.seahub.offline.plugins.module_utils._retry import RetryPolicy
-from ansible_collections.seahub.offline.plugins.module_utils._selection import Selection
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _bundle
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._bundle import Packing
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils.keeping import _prune
+from ansible_collections.seahub.offline.plugins.module_utils.keeping._quarantine import Batch
+from ansible_collections.seahub.offline.plugins.module_utils.registries._registry import Registries, Settings
+from ansible_collections.seahub.offline.plugins.module_utils.registries._retry import RetryPolicy
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _push, _unpack, _upload
+from ansible_collections.seahub.offline.plugins.module_utils.transfer._push import Names, Pusher
+from ansible_collections.seahub.offline.plugins.module_utils.trees._selection import Selection
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 CHUNK = 16 * 1024
 """Bytes of a part of a blob that is pushed."""

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils import _certificate
-from ansible_collections.seahub.offline.plugins.module_utils._certificate import Files
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate
+from ansible_collections.seahub.offline.plugins.module_utils.serving._certificate import Files
 
 
 def make_certificate(folder: Path, domain: str = "sea.hub", *addresses: str) -> Files:

@@ -9,10 +9,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _manifest, _media_types
-from ansible_collections.seahub.offline.plugins.module_utils._chart import MemoryStream
-from ansible_collections.seahub.offline.plugins.module_utils._errors import NotFound
-from ansible_collections.seahub.offline.plugins.module_utils._manifest import Descriptor, Manifest
+from ansible_collections.seahub.offline.plugins.module_utils.charts._chart import MemoryStream
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import NotFound
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _digest, _manifest, _media_types
+from ansible_collections.seahub.offline.plugins.module_utils.oci._manifest import Descriptor, Manifest
 
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 # What BuildKit gives to that which it attests about an image.

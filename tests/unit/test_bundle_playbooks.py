@@ -9,7 +9,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.project import ROOT
 from tests.unit import playbook
 from tests.unit.ssh_keys import allow, make_key

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.bench import servers
 from tests.project import ROOT
 from tests.registry.closure import broken_tags

@@ -40,12 +40,34 @@ BELOW = {
 }
 
 
+# The packages of the library, each built on some of those before it.
+PACKAGES = (
+    "common",
+    "oci",
+    "trees",
+    "bundles",
+    "mounting",
+    "registries",
+    "charts",
+    "saving",
+    "keeping",
+    "transfer",
+    "serving",
+    "clients",
+)
+
+
 def sources(kind: str) -> list[str]:
-    return sorted(f"{kind}.{path.stem}" for path in (PLUGINS / kind).glob("*.py"))
+    """Returns the plugins of a kind, such as ``modules.tree_sync`` and ``module_utils.trees._tree``."""
+    paths = [path.relative_to(PLUGINS) for path in (PLUGINS / kind).rglob("*.py") if path.name != "__init__.py"]
+    return sorted(".".join(path.with_suffix("").parts) for path in paths)
 
 
 def all_sources() -> list[str]:
     return [source for folder in sorted(PLUGINS.iterdir()) for source in sources(folder.name)]
+
+
+PLUGINS_OF_ALL_KINDS = frozenset(all_sources())
 
 
 def imports(source: str) -> set[str]:
@@ -62,8 +84,9 @@ def imports(source: str) -> set[str]:
 
 
 def own_imports(source: str) -> set[str]:
-    """Returns the plugins of this collection that a plugin imports, as ``kind.name``."""
-    return {".".join(name[len(PREFIX) :].split(".")[:2]) for name in imports(source) if name.startswith(PREFIX)}
+    """Returns the plugins of this collection that a plugin imports."""
+    own = [name[len(PREFIX) :] for name in imports(source) if name.startswith(PREFIX)]
+    return {plugin for name in own for plugin in PLUGINS_OF_ALL_KINDS if f"{name}.".startswith(f"{plugin}.")}
 
 
 def closure(source: str) -> set[str]:
@@ -93,13 +116,20 @@ def test_the_library_has_no_circles() -> None:
 
 
 @pytest.mark.parametrize("source", sources("module_utils"))
+def test_packages_of_the_library_build_on_those_before_them(source: str) -> None:
+    before = PACKAGES[: PACKAGES.index(source.split(".")[1]) + 1]
+    own = [name.split(".") for name in own_imports(source)]
+    assert {package for _kind, package, *_name in own if package not in before} == set()
+
+
+@pytest.mark.parametrize("source", sources("module_utils"))
 def test_the_library_knows_nothing_of_ansible(source: str) -> None:
     assert {name for name in imports(source) if name.split(".")[0] == "ansible"} == set()
 
 
 @pytest.mark.parametrize("source", sources("module_utils") + sources("plugin_utils"))
 def test_shared_code_is_private(source: str) -> None:
-    assert source.split(".")[1].startswith("_")
+    assert source.split(".")[-1].startswith("_")
 
 
 @pytest.mark.parametrize("module", sorted(set(RUN_SIDE_MODULES) - ASK_REGISTRIES))

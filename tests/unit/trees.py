@@ -9,8 +9,10 @@ import json
 import random
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils import _archive, _digest, _inventory, _lock
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _archive
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _digest
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _inventory, _lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"

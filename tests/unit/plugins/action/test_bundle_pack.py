@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
 from tests.unit import playbook
 from tests.unit.trees import make_tree
 from tests.unit.wheels import CONTROLLER, make_wheels, only_from

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.seahub.offline.plugins.action.tree_sync import LARGEST_PORTION, SMALLEST_PORTION, Pace
-from ansible_collections.seahub.offline.plugins.module_utils import _bundle
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
-from ansible_collections.seahub.offline.plugins.module_utils._progress import ignore
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _bundle
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._bundle import Packing
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import ignore
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.unit import playbook
 from tests.unit.ssh_keys import allow, make_key
 from tests.unit.trees import files, layer_bytes, make_tree

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.seahub.offline.plugins.action import tree_sync
-from ansible_collections.seahub.offline.plugins.module_utils import _cpu
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.common import _cpu
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from tests.unit import playbook
 from tests.unit.trees import files, layer_bytes, make_tree
 

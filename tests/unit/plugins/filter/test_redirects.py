@@ -9,7 +9,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.seahub.offline.plugins.filter.redirects import redirects
-from ansible_collections.seahub.offline.plugins.module_utils._lock import Entry
+from ansible_collections.seahub.offline.plugins.module_utils.trees._lock import Entry
 
 
 def test_it_speaks_plain_data() -> None:

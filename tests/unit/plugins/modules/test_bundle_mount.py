@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _mounts
+from ansible_collections.seahub.offline.plugins.module_utils.mounting import _mounts
 from ansible_collections.seahub.offline.plugins.modules import bundle_mount, bundle_pack
 from tests.unit.modules import Outcome, run
 from tests.unit.trees import make_tree

@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _digest
 from ansible_collections.seahub.offline.plugins.modules import bundle_pack
 from ansible_collections.seahub.offline.plugins.modules.bundle_pack import pack
 from tests.unit import modules

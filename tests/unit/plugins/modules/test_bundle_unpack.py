@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _bundle, _progress
-from ansible_collections.seahub.offline.plugins.module_utils._bundle import Packing
-from ansible_collections.seahub.offline.plugins.module_utils._errors import NotSigned
-from ansible_collections.seahub.offline.plugins.module_utils._source import open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles import _bundle
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._bundle import Packing
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import NotSigned
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.modules import bundle_unpack
 from tests.unit import modules
 from tests.unit.ssh_keys import allow, make_key

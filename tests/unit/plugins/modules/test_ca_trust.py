@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _certificate
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate
 from tests.project import ROOT
 
 pytestmark = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.modules import image_save
 from tests.registry import content
 from tests.registry.guards import Basic

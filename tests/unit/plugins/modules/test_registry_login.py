@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _login_records
+from ansible_collections.seahub.offline.plugins.module_utils.clients import _login_records
 from ansible_collections.seahub.offline.plugins.modules import registry_login
 from tests.unit import modules
 

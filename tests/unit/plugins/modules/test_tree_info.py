@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils._errors import TreeError
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import TreeError
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.modules import bundle_pack, tree_info
 from ansible_collections.seahub.offline.plugins.modules.tree_info import info
 from tests.bench import servers

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _lock
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _lock
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.modules import tree_push
 from tests.bench import servers
 from tests.registry.closure import broken_tags

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils._errors import ToolsUnavailable
+from ansible_collections.seahub.offline.plugins.module_utils.common._errors import ToolsUnavailable
 from ansible_collections.seahub.offline.plugins.plugin_utils import _collection_archive
 
 FILES = {

@@ -12,17 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils import _inventory, _receiver, _sync
-from ansible_collections.seahub.offline.plugins.module_utils._progress import ignore
-from ansible_collections.seahub.offline.plugins.module_utils._source import Source, open_source
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.bundles._source import Source, open_source
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import ignore
+from ansible_collections.seahub.offline.plugins.module_utils.transfer import _receiver, _sync
+from ansible_collections.seahub.offline.plugins.module_utils.trees import _inventory
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.plugin_utils import _far_side
 from tests.unit.trees import files, make_tree
 
 
 def run(data: bytes, folder: Path) -> list[dict[str, object]]:
     """Run the receiver with nothing but a Python and its standard library."""
-    code = _far_side.packed("_receiver")
+    code = _far_side.packed("transfer._receiver")
     command = [sys.executable, "-I", "-S", "-c", _receiver.BOOTSTRAP, str(len(code))]
     done = subprocess.run(command, input=code + data, stdout=subprocess.PIPE, check=True, cwd=folder)
     return _receiver.answers(done.stdout.decode())
@@ -41,7 +42,7 @@ def source(tmp_path: Path) -> Source:
 
 
 def test_only_what_is_needed_is_packed() -> None:
-    with zipfile.ZipFile(io.BytesIO(_far_side.packed("_receiver"))) as packed:
+    with zipfile.ZipFile(io.BytesIO(_far_side.packed("transfer._receiver"))) as packed:
         names = {Path(name).stem for name in packed.namelist()}
     assert {"_receiver", "_archive", "_tree", "_lock", "_disk"} <= names
     assert not {"_registry", "_transport", "_chart"} & names

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from ansible.executor.task_queue_manager import TaskQueueManager
 
-from ansible_collections.seahub.offline.plugins.module_utils import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
 from tests.unit import playbook
 
 SLOW = Path(__file__).parent / "slow"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import Progress
 from ansible_collections.seahub.offline.plugins.plugin_utils import _progress_display
 from ansible_collections.seahub.offline.plugins.plugin_utils._progress_display import ProgressDisplay
 

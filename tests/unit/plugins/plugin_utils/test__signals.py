@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import Progress
 from ansible_collections.seahub.offline.plugins.plugin_utils._signals import Interrupted, while_ansible_runs
 
 

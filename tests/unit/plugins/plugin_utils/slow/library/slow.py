@@ -10,8 +10,8 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.seahub.offline.plugins.module_utils import _progress
-from ansible_collections.seahub.offline.plugins.module_utils._progress import Progress
+from ansible_collections.seahub.offline.plugins.module_utils.common import _progress
+from ansible_collections.seahub.offline.plugins.module_utils.common._progress import Progress
 
 
 def main() -> None:
