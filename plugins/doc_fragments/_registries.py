@@ -71,9 +71,4 @@ options:
     description:
       - Seconds after which nothing is tried again. Without it, every failure has its O(retries).
     type: int
-  progress_file:
-    description:
-      - File in which the module keeps how far it is, as one line of JSON.
-      - Without it, progress is shown while the task runs.
-    type: path
 """

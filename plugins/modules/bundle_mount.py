@@ -61,11 +61,6 @@ options:
       - It takes the time to read the bundle once. A bundle that is mounted already is not read again.
     type: bool
     default: false
-  progress_file:
-    description:
-      - A file in which the module keeps how far it is, as one line of JSON.
-      - Used by the action plugin that shows the progress while the module runs; no need to set it.
-    type: path
 attributes:
   check_mode:
     support: full
@@ -75,6 +70,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - seahub.offline._attributes
+  - seahub.offline._progress
 author:
   - seahub.offline contributors (!UNKNOWN)
 seealso:

@@ -119,11 +119,6 @@ options:
       - The archive of this collection, as C(ansible-galaxy collection build) makes it.
       - Without it, the action plugin makes one of the collection that is running.
     type: path
-  progress_file:
-    description:
-      - A file in which the module keeps how far it is, as one line of JSON.
-      - Used by the action plugin that shows the progress while the module runs; no need to set it.
-    type: path
 attributes:
   check_mode:
     support: full
@@ -133,6 +128,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - seahub.offline._attributes
+  - seahub.offline._progress
 author:
   - seahub.offline contributors (!UNKNOWN)
 seealso:

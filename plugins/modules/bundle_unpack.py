@@ -50,11 +50,6 @@ options:
         bundle, in a file with C(.sig) at the end of its name.
       - Without it, no signature is looked at.
     type: path
-  progress_file:
-    description:
-      - A file in which the module keeps how far it is, as one line of JSON.
-      - Used by the action plugin that shows the progress while the module runs; no need to set it.
-    type: path
 attributes:
   check_mode:
     support: full
@@ -65,6 +60,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - seahub.offline._attributes
+  - seahub.offline._progress
 author:
   - seahub.offline contributors (!UNKNOWN)
 seealso:

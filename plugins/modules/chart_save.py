@@ -17,6 +17,7 @@ description:
 author: seahub.offline contributors (!UNKNOWN)
 extends_documentation_fragment:
   - seahub.offline._attributes
+  - seahub.offline._progress
   - seahub.offline._registries
   - seahub.offline._save
 options:

@@ -18,6 +18,7 @@ description:
 author: seahub.offline contributors (!UNKNOWN)
 extends_documentation_fragment:
   - seahub.offline._attributes
+  - seahub.offline._progress
   - seahub.offline._registries
   - seahub.offline._save
 requirements:

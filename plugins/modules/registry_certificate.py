@@ -218,14 +218,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate
-from ansible_collections.seahub.offline.plugins.module_utils.serving._certificate import (
-    Authority,
-    CaStep,
-    Files,
-    Names,
-    Server,
-)
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate, _x509
+from ansible_collections.seahub.offline.plugins.module_utils.serving._certificate import Authority, CaStep, Files
+from ansible_collections.seahub.offline.plugins.module_utils.serving._x509 import Names, Server
 
 # A year before its end there is time for three runs.
 LAST_DAYS_OF_A_CA = 365
@@ -272,10 +267,10 @@ def keep_own(module: AnsibleModule, where: Files, wanted: Names, now: datetime.d
     own = Files(params["ca_certificate"], "", params["certificate"], params["private_key"])
     _certificate.check_own(own, wanted)
     differing = _certificate.differing(own, where)
-    found = _certificate.read(where.certificate) if os.path.exists(where.certificate) else None
+    found = _x509.read(where.certificate) if os.path.exists(where.certificate) else None
     if differing and not module.check_mode:
         _certificate.install_own(own, where)
-    return Kept(not_as_given(differing), found, _certificate.read(own.certificate).not_after)
+    return Kept(not_as_given(differing), found, _x509.read(own.certificate).not_after)
 
 
 def not_as_given(paths: list[str]) -> list[str]:
@@ -295,7 +290,7 @@ def close_keys(module: AnsibleModule, where: Files) -> list[str]:
 def expected(params: dict[str, Any], wanted: Names, kept: Kept) -> dict[str, Any]:
     """Return what the diff shows as the state after the run, when it cannot be read yet."""
     if params["certificate"]:
-        return _certificate.read(params["certificate"]).as_dict()
+        return _x509.read(params["certificate"]).as_dict()
     if kept.before is not None and not kept.reasons:
         return kept.before.as_dict()
     end = kept.end.strftime("%Y-%m-%dT%H:%M:%SZ") if kept.end else ""
@@ -324,7 +319,7 @@ def what_is_there(params: dict[str, Any]) -> dict[str, Any]:
     """Return what the server certificate says, for who wants to know it though it cannot be kept."""
     try:
         where = _certificate.files(params["dir"], params["domain"])
-        return {"server": _certificate.read(where.certificate).as_dict()}
+        return {"server": _x509.read(where.certificate).as_dict()}
     except (SeahubError, OSError):
         return {}
 
@@ -339,11 +334,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     where = _certificate.files(os.path.abspath(params["dir"]), params["domain"])
-    wanted = _certificate.names(params["domain"], params["dns_names"], params["ip_addresses"])
+    wanted = _x509.names(params["domain"], params["dns_names"], params["ip_addresses"])
     keep = keep_own if params["certificate"] else keep_signed if params["ca_private_key"] else keep_made
     trusted_before = trusted(where, params)
     kept = keep(module, where, wanted, now)
-    after = None if module.check_mode else _certificate.read(where.certificate)
+    after = None if module.check_mode else _x509.read(where.certificate)
     authorities = trusted(where, params)
     for warning in last_year(authorities, now):
         module.warn(warning)
@@ -387,8 +382,8 @@ def main() -> None:
         ],
         supports_check_mode=True,
     )
-    if _certificate.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("cryptography"), exception=_certificate.IMPORT_ERROR)
+    if _x509.IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("cryptography"), exception=_x509.IMPORT_ERROR)
     if module.params["ca_certificate"] and not (module.params["certificate"] or module.params["ca_private_key"]):
         module.fail_json(msg="ca_certificate goes with certificate and private_key, or with ca_private_key")
     try:

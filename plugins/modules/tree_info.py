@@ -47,6 +47,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - seahub.offline._attributes
+  - seahub.offline._progress
   - seahub.offline._registries
 requirements:
   - requests >= 2.28, for O(registry)

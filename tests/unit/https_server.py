@@ -14,14 +14,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate, _x509
 from ansible_collections.seahub.offline.plugins.module_utils.serving._certificate import Files
 
 
 def make_certificate(folder: Path, domain: str = "sea.hub", *addresses: str) -> Files:
     """Make a CA and a server certificate in a folder."""
     now = datetime.datetime.now(datetime.UTC)
-    names = _certificate.names(domain, [], list(addresses))
+    names = _x509.names(domain, [], list(addresses))
     where = _certificate.files(str(folder), domain)
     _certificate.carry_out(_certificate.plan(where, names, 60, now), where, names, now)
     return where

@@ -13,9 +13,6 @@ which ca.key belongs, so that the step from one to the other is the renaming of 
     A, B      B                        switched: it signs
     B         B                        finished: the first one is trusted no longer
 
-Keys are on the curve P-256: Go, OpenSSL and Java have accepted it for more than ten years, and so do the crypto
-policies of the RHEL family, of which FUTURE refuses RSA with 2048 bits.
-
 Whether a certificate is right is asked of OpenSSL, by a TLS handshake in memory: that a key fits, a chain holds, a time
 has come and a name is covered is then decided by the code that decides it in earnest.
 """
@@ -28,58 +25,20 @@ from __future__ import annotations
 import contextlib
 import datetime
 import enum
-import ipaddress
 import os
-import re
 import ssl
 import tempfile
-import traceback
 from dataclasses import dataclass
 from typing import Any, Callable
 
 from ansible_collections.seahub.offline.plugins.module_utils.common import _tls
-from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
-from ansible_collections.seahub.offline.plugins.module_utils.oci._digest import shorten
-
-IMPORT_ERROR: str | None = None
-try:
-    from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _x509
+from ansible_collections.seahub.offline.plugins.module_utils.serving._x509 import CertificateError, Names, Server
 
 CA_CERTIFICATE = "ca.crt"
 CA_KEY = "ca.key"
 NEXT_CA_KEY = "ca-next.key"
-CA_DAYS = 3652
-# Apple's clients refuse a server certificate that is valid for longer, from a private CA too
-# (https://support.apple.com/en-us/103769).
-SERVER_DAYS = 825
-# The clock of an air-gapped host is set by hand: one that is behind must not refuse a new certificate.
-_BACKDATE = datetime.timedelta(days=1)
 _SECOND = datetime.timedelta(seconds=1)
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_DNS_NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
-
-
-class CertificateError(SeahubError):
-    """A certificate or a key that cannot be used, or a name that no certificate can carry."""
-
-
-@dataclass(frozen=True)
-class Names:
-    """What a server certificate has to be valid for. The first name is the one it is called by."""
-
-    dns: tuple[str, ...]
-    ips: tuple[str, ...] = ()
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """DNS names first, then IP addresses."""
-        return self.dns + self.ips
 
 
 @dataclass(frozen=True)
@@ -108,29 +67,7 @@ class Authority:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {**vars(self), "not_after": _iso(self.not_after)}
-
-
-@dataclass(frozen=True)
-class Server:
-    """What a server certificate says."""
-
-    names: Names
-    not_before: datetime.datetime
-    not_after: datetime.datetime
-    fingerprint: str
-    issuer: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "dns_names": list(self.names.dns),
-            "ip_addresses": list(self.names.ips),
-            "not_before": _iso(self.not_before),
-            "not_after": _iso(self.not_after),
-            "fingerprint": self.fingerprint,
-            "issuer": self.issuer,
-        }
+        return {**vars(self), "not_after": _x509.iso(self.not_after)}
 
 
 class CaStep(enum.Enum):
@@ -175,22 +112,10 @@ class _Authorities:
         return len(self.trusted) > 1 and self.next is None
 
 
-def names(domain: str, dns_names: list[str], ip_addresses: list[str]) -> Names:
-    """Sort out what a certificate has to be valid for.
-
-    :param domain: the registry's name, or its address.
-    :raises CertificateError: for what is neither a name nor an address.
-    """
-    every = [domain, *dns_names]
-    dns = [_dns_name(text) for text in every if not _is_address(text)]
-    ips = [_ip_address(text) for text in [text for text in every if _is_address(text)] + ip_addresses]
-    return Names(tuple(dict.fromkeys(dns)), tuple(dict.fromkeys(ips)))
-
-
 def files(directory: str, domain: str) -> Files:
     """Return where the files of a registry lie in a folder."""
-    if not _is_address(domain):
-        _dns_name(domain)
+    if not _x509.is_address(domain):
+        _x509.dns_name(domain)
     return Files(
         *(os.path.join(directory, name) for name in (CA_CERTIFICATE, CA_KEY, f"{domain}.crt", f"{domain}.key"))
     )
@@ -230,9 +155,9 @@ def carry_out(steps: Plan, where: Files, wanted: Names, now: datetime.datetime) 
         _CARRY_OUT[steps.ca_step](where, wanted, now)
     if steps.server_reason:
         signer = _authorities(where).signer
-        key, certificate = _new_server(wanted, signer, _load_key(where.ca_key), now)
-        _write_key(where.private_key, key)
-        _write(where.certificate, _pem(certificate), 0o644)
+        key, certificate = _x509.new_server(wanted, signer, _x509.load_key(where.ca_key), now)
+        _write(where.private_key, _x509.key_pem(key), 0o600)
+        _write(where.certificate, _x509.pem(certificate), 0o644)
 
 
 def server_end(steps: Plan, where: Files, now: datetime.datetime) -> datetime.datetime | None:
@@ -240,9 +165,9 @@ def server_end(steps: Plan, where: Files, now: datetime.datetime) -> datetime.da
     if not steps.server_reason:
         return steps.found.not_after if steps.found else None
     if steps.ca_step is CaStep.MAKE:
-        return now + datetime.timedelta(days=SERVER_DAYS) - _BACKDATE
+        return now + datetime.timedelta(days=_x509.SERVER_DAYS) - _x509.BACKDATE
     found = _authorities(where)
-    return _server_end(found.next if steps.ca_step is CaStep.SWITCH else found.signer, now)
+    return _x509.last_moment(found.next if steps.ca_step is CaStep.SWITCH else found.signer, now)
 
 
 def authorities(path: str, ca_key: str) -> list[Authority]:
@@ -251,24 +176,16 @@ def authorities(path: str, ca_key: str) -> list[Authority]:
     :param ca_key: the file of the key that signs; there need not be one.
     :raises CertificateError: if there is no certificate.
     """
-    public = _public_bytes(_load_key(ca_key).public_key()) if os.path.exists(ca_key) else b""
+    public = _x509.public_bytes(_x509.load_key(ca_key).public_key()) if os.path.exists(ca_key) else b""
     return [
         Authority(
             subject=certificate.subject.rfc4514_string(),
-            not_after=_not_after(certificate),
-            fingerprint=_sha256(certificate),
-            signs=_public_bytes(certificate.public_key()) == public,
+            not_after=_x509.not_after(certificate),
+            fingerprint=_x509.fingerprint(certificate),
+            signs=_x509.public_bytes(certificate.public_key()) == public,
         )
-        for certificate in _load_certificates(path)
+        for certificate in _x509.load_certificates(path)
     ]
-
-
-def read(path: str) -> Server:
-    """Return what the server certificate in a file says.
-
-    :raises CertificateError: if it holds none.
-    """
-    return _describe(_load_certificate(path))
 
 
 def check_own(own: Files, wanted: Names) -> None:
@@ -291,15 +208,15 @@ def check_own_ca(own: Files, wanted: Names, now: datetime.datetime) -> None:
     :param own: where the CA's certificate and key lie.
     :raises CertificateError: if clients that trust the file of the CA would refuse such a certificate.
     """
-    key = _load_key(own.ca_key)
+    key = _x509.load_key(own.ca_key)
     with tempfile.TemporaryDirectory(prefix="seahub-") as folder:
         trial = Files(own.ca_certificate, own.ca_key, os.path.join(folder, "crt"), os.path.join(folder, "key"))
         try:
-            server_key, certificate = _new_server(wanted, _authorities(own).signer, key, now)
+            server_key, certificate = _x509.new_server(wanted, _authorities(own).signer, key, now)
         except (TypeError, ValueError) as error:
             raise CertificateError(f"{own.ca_key} cannot sign: {error}. Use a key of the kind ECDSA or RSA") from error
-        _write_key(trial.private_key, server_key)
-        _write(trial.certificate, _pem(certificate), 0o644)
+        _write(trial.private_key, _x509.key_pem(server_key), 0o600)
+        _write(trial.certificate, _x509.pem(certificate), 0o644)
         for name in wanted.all:
             problem = _handshake(trial, name)
             if problem:
@@ -344,7 +261,7 @@ def _copies(own: Files, where: Files) -> list[tuple[str, str, int]]:
 
 def _authorities(where: Files) -> _Authorities:
     """:raises CertificateError: if the key that signs is not there, or belongs to no CA that is trusted."""
-    trusted = _load_certificates(where.ca_certificate)
+    trusted = _x509.load_certificates(where.ca_certificate)
     if not os.path.exists(where.ca_key):
         raise CertificateError(
             f"{where.ca_certificate} has no private key beside it ({where.ca_key}): bring the key back, give your own "
@@ -362,8 +279,8 @@ def _authorities(where: Files) -> _Authorities:
 
 def _belonging(certificates: list[Any], key: str) -> Any | None:
     """Return the certificate to which a key belongs."""
-    public = _public_bytes(_load_key(key).public_key())
-    return next((found for found in certificates if _public_bytes(found.public_key()) == public), None)
+    public = _x509.public_bytes(_x509.load_key(key).public_key())
+    return next((found for found in certificates if _x509.public_bytes(found.public_key()) == public), None)
 
 
 def _ca_step(
@@ -375,7 +292,7 @@ def _ca_step(
             raise CertificateError(f"there is no CA in {folder} that another one could follow")
         return CaStep.MAKE, f"there is no CA in {folder}"
     found = _authorities(where)
-    end = _not_after(found.signer)
+    end = _x509.not_after(found.signer)
     if end <= now + datetime.timedelta(days=renew_before):
         soon = f"the CA ends on {end:%Y-%m-%d}, within {renew_before} days"
         # The next one is trusted already, if there is one.
@@ -386,12 +303,12 @@ def _ca_step(
 def _begin(found: _Authorities) -> tuple[CaStep | None, str | None]:
     if found.is_switched:
         raise CertificateError(
-            f"{_name(found.signer)} has just followed another CA, which is still trusted: take the step finish before "
-            "the next one begins"
+            f"{_x509.name_of(found.signer)} has just followed another CA, which is still trusted: take the step finish "
+            "before the next one begins"
         )
     if found.next:
         return None, None
-    return CaStep.BEGIN, f"a CA is made that follows {_name(found.signer)}, and is trusted beside it"
+    return CaStep.BEGIN, f"a CA is made that follows {_x509.name_of(found.signer)}, and is trusted beside it"
 
 
 def _switch(found: _Authorities) -> tuple[CaStep | None, str | None]:
@@ -399,18 +316,20 @@ def _switch(found: _Authorities) -> tuple[CaStep | None, str | None]:
         return None, None
     if not found.next:
         raise CertificateError(
-            f"there is no CA that could follow {_name(found.signer)}: take the step begin first, which lets all hosts "
-            "trust another one"
+            f"there is no CA that could follow {_x509.name_of(found.signer)}: take the step begin first, which lets "
+            "all hosts trust another one"
         )
-    return CaStep.SWITCH, f"{_name(found.next)} signs instead of {_name(found.signer)}"
+    return CaStep.SWITCH, f"{_x509.name_of(found.next)} signs instead of {_x509.name_of(found.signer)}"
 
 
 def _finish(found: _Authorities) -> tuple[CaStep | None, str | None]:
     if found.next:
-        raise CertificateError(f"{_name(found.signer)} signs still: take the step switch before the step finish")
+        raise CertificateError(
+            f"{_x509.name_of(found.signer)} signs still: take the step switch before the step finish"
+        )
     if not found.is_switched:
         return None, None
-    others = ", ".join(_name(other) for other in found.trusted if other is not found.signer)
+    others = ", ".join(_x509.name_of(other) for other in found.trusted if other is not found.signer)
     return CaStep.FINISH, f"{others} is trusted no longer"
 
 
@@ -422,16 +341,16 @@ _ROTATE: dict[CaStep, Callable[[_Authorities], tuple[CaStep | None, str | None]]
 
 
 def _make_ca(where: Files, wanted: Names, now: datetime.datetime) -> None:
-    key, certificate = _new_ca(wanted.all[0], now)
+    key, certificate = _x509.new_ca(wanted.all[0], now)
     # The certificate comes last: a key alone is trusted by nobody, so that a death in between costs nothing.
-    _write_key(where.ca_key, key)
-    _write(where.ca_certificate, _pem(certificate), 0o644)
+    _write(where.ca_key, _x509.key_pem(key), 0o600)
+    _write(where.ca_certificate, _x509.pem(certificate), 0o644)
 
 
 def _make_next_ca(where: Files, wanted: Names, now: datetime.datetime) -> None:
-    key, certificate = _new_ca(wanted.all[0], now)
-    _write_key(where.next_ca_key, key)
-    _write(where.ca_certificate, _pem(*_load_certificates(where.ca_certificate), certificate), 0o644)
+    key, certificate = _x509.new_ca(wanted.all[0], now)
+    _write(where.next_ca_key, _x509.key_pem(key), 0o600)
+    _write(where.ca_certificate, _x509.pem(*_x509.load_certificates(where.ca_certificate), certificate), 0o644)
 
 
 def _let_next_ca_sign(where: Files, wanted: Names, now: datetime.datetime) -> None:
@@ -439,7 +358,7 @@ def _let_next_ca_sign(where: Files, wanted: Names, now: datetime.datetime) -> No
 
 
 def _trust_signer_alone(where: Files, wanted: Names, now: datetime.datetime) -> None:
-    _write(where.ca_certificate, _pem(_authorities(where).signer), 0o644)
+    _write(where.ca_certificate, _x509.pem(_authorities(where).signer), 0o644)
 
 
 _CARRY_OUT: dict[CaStep, Callable[[Files, Names, datetime.datetime], None]] = {
@@ -459,100 +378,18 @@ def _server_reason(
         return f"the names change from {', '.join(found.names.all)} to {', '.join(wanted.all)}"
     signer = _authorities(where).signer
     # One that ends as early as its CA does is not replaced by another that ends no later.
-    if found.not_after <= min(now + datetime.timedelta(days=renew_before), _server_end(signer, now) - _SECOND):
+    if found.not_after <= min(now + datetime.timedelta(days=renew_before), _x509.last_moment(signer, now) - _SECOND):
         return f"the server certificate ends on {found.not_after:%Y-%m-%d}, within {renew_before} days"
     problem = _handshake(where, wanted.all[0])
     if problem:
         return f"the server certificate is not right: {problem}"
-    if not _is_signed_by(_load_certificate(where.certificate), signer):
-        return f"the server certificate was not signed by {_name(signer)}"
+    if not _x509.is_signed_by(_x509.load_certificate(where.certificate), signer):
+        return f"the server certificate was not signed by {_x509.name_of(signer)}"
     return None
 
 
 def _read_server(path: str) -> Server | None:
-    return read(path) if os.path.exists(path) else None
-
-
-def _new_ca(name: str, now: datetime.datetime) -> tuple[Any, Any]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    # The time in the name keeps two generations apart where certificates are listed by name. It has 64 letters at most.
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name[:31]} registry CA {_iso(now)}")])
-    builder = (
-        _builder(subject, subject, key, now, now + datetime.timedelta(days=CA_DAYS))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
-    )
-    return key, builder.sign(key, hashes.SHA256())
-
-
-def _new_server(wanted: Names, ca: Any, ca_key: Any, now: datetime.datetime) -> tuple[Any, Any]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.all[0][:64])])
-    alternatives = [x509.DNSName(name) for name in wanted.dns] + [
-        x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ips
-    ]
-    builder = (
-        _builder(subject, ca.subject, key, now, _server_end(ca, now))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(_key_identifier(ca), critical=False)
-    )
-    return key, builder.sign(ca_key, hashes.SHA256())
-
-
-def _server_end(ca: Any, now: datetime.datetime) -> datetime.datetime:
-    """Return when a server certificate ends that is made now: never later than its CA."""
-    return min(now + datetime.timedelta(days=SERVER_DAYS) - _BACKDATE, _not_after(ca))
-
-
-def _key_identifier(ca: Any) -> Any:
-    """Return what names the key of a CA in what it signs. Clients compare it with what the CA says of itself."""
-    try:
-        own = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
-
-
-def _is_signed_by(certificate: Any, ca: Any) -> bool:
-    """Tell whether the key of a CA has signed a certificate, of several CAs that clients trust."""
-    public, algorithm = ca.public_key(), certificate.signature_hash_algorithm
-    how = (padding.PKCS1v15(), algorithm) if isinstance(public, rsa.RSAPublicKey) else (ec.ECDSA(algorithm),)
-    try:
-        public.verify(certificate.signature, certificate.tbs_certificate_bytes, *how)
-    except InvalidSignature:
-        return False
-    return True
-
-
-def _builder(subject: Any, issuer: Any, key: Any, now: datetime.datetime, end: datetime.datetime) -> Any:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATE)
-        .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _key_usage(**wanted: bool) -> Any:
-    every = (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    )
-    return x509.KeyUsage(**{name: wanted.get(name, False) for name in every})
+    return _x509.read(path) if os.path.exists(path) else None
 
 
 def _handshake(where: Files, name: str) -> str | None:
@@ -586,106 +423,6 @@ def _no_password() -> str:
     raise ValueError("the private key is encrypted; the registry needs one that it can read without being asked")
 
 
-def _load_certificate(path: str) -> Any:
-    """Return the first certificate in a file: a server's comes before its intermediates."""
-    return _load_certificates(path)[0]
-
-
-def _load_certificates(path: str) -> list[Any]:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        found = _tls.certificates(file.read())
-    if not found:
-        raise CertificateError(f"{path} holds no certificate in PEM form")
-    try:
-        return [x509.load_der_x509_certificate(binary) for binary in found]
-    except ValueError as error:
-        raise CertificateError(f"{path} holds a damaged certificate: {error}") from error
-
-
-def _name(certificate: Any) -> str:
-    subject: str = certificate.subject.rfc4514_string()
-    return subject
-
-
-def _pem(*certificates: Any) -> bytes:
-    return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
-
-
-def _sha256(certificate: Any) -> str:
-    return "sha256:" + str(certificate.fingerprint(hashes.SHA256()).hex())
-
-
-def _load_key(path: str) -> Any:
-    try:
-        with open(path, "rb") as file:
-            return serialization.load_pem_private_key(file.read(), password=None)
-    except (ValueError, TypeError) as error:
-        raise CertificateError(f"{path} holds no private key in PEM form, or an encrypted one") from error
-
-
-def _describe(certificate: Any) -> Server:
-    try:
-        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        found = Names(
-            tuple(alternatives.get_values_for_type(x509.DNSName)),
-            tuple(str(address) for address in alternatives.get_values_for_type(x509.IPAddress)),
-        )
-    except x509.ExtensionNotFound:
-        found = Names(())
-    return Server(
-        names=found,
-        not_before=_not_before(certificate),
-        not_after=_not_after(certificate),
-        fingerprint=_sha256(certificate),
-        issuer=certificate.issuer.rfc4514_string(),
-    )
-
-
-def _not_before(certificate: Any) -> datetime.datetime:
-    return _utc(certificate, "not_valid_before")
-
-
-def _not_after(certificate: Any) -> datetime.datetime:
-    return _utc(certificate, "not_valid_after")
-
-
-def _utc(certificate: Any, attribute: str) -> datetime.datetime:
-    # cryptography 42 deprecated the attributes without a time zone, and has those with one since then.
-    found = getattr(certificate, f"{attribute}_utc", None) or getattr(certificate, attribute)
-    moment: datetime.datetime = found.replace(tzinfo=datetime.timezone.utc)
-    return moment
-
-
-def _iso(moment: datetime.datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _public_bytes(key: Any) -> bytes:
-    data: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return data
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _ip_address(text: str) -> str:
-    if not _is_address(text):
-        raise CertificateError(f"{shorten(text)} is no IP address")
-    return str(ipaddress.ip_address(text))
-
-
-def _dns_name(text: str) -> str:
-    name = text.lower()
-    if len(name) > 253 or _DNS_NAME.fullmatch(name) is None:
-        raise CertificateError(f"{shorten(text)} is no DNS name")
-    return name
-
-
 def _content(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
@@ -699,11 +436,6 @@ def _make_folder(path: str) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         os.mkdir(path, 0o700)
         os.chmod(path, 0o700)
-
-
-def _write_key(path: str, key: Any) -> None:
-    encoding, no_password = serialization.Encoding.PEM, serialization.NoEncryption()
-    _write(path, key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, no_password), 0o600)
 
 
 def _write(path: str, data: bytes, mode: int) -> None:

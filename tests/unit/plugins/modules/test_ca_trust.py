@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate, _x509
 from tests.project import ROOT
 
 pytestmark = [
@@ -72,7 +72,7 @@ class Hub:
 
 def make_hub(folder: Path) -> Hub:
     now = datetime.datetime.now(datetime.UTC)
-    names, where = _certificate.names("sea.hub", [], []), _certificate.files(str(folder), "sea.hub")
+    names, where = _x509.names("sea.hub", [], []), _certificate.files(str(folder), "sea.hub")
     _certificate.carry_out(_certificate.plan(where, names, 60, now), where, names, now)
     return Hub(folder / "ca.crt", folder / "sea.hub.crt")
 

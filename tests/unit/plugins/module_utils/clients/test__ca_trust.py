@@ -14,14 +14,14 @@ import pytest
 from ansible_collections.seahub.offline.plugins.module_utils.clients import _ca_trust
 from ansible_collections.seahub.offline.plugins.module_utils.clients._ca_trust import Anchor, Store, TrustError
 from ansible_collections.seahub.offline.plugins.module_utils.common import _tls
-from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate, _x509
 
 WORKS = 'cat "$ANCHORS"/*.crt > "$BUNDLE" 2>/dev/null || : > "$BUNDLE"'
 
 
 def make_ca(folder: Path) -> bytes:
     now = datetime.datetime.now(datetime.UTC)
-    names = _certificate.names("sea.hub", [], [])
+    names = _x509.names("sea.hub", [], [])
     where = _certificate.files(str(folder), "sea.hub")
     _certificate.carry_out(_certificate.plan(where, names, 60, now), where, names, now)
     return ssl.PEM_cert_to_DER_cert((folder / "ca.crt").read_text())
