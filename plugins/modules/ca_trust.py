@@ -17,6 +17,7 @@ description:
   - Several CAs can be trusted under one name, as while one follows another. Those that are not given any more are taken
     away.
   - Afterwards the system's bundle is read. The task fails if a certificate is not in it, or still in it.
+  - On a host without any trust store, nothing has to be done with O(state=absent), and O(state=present) fails.
   - Needs nothing but Python and the system's own package C(ca-certificates) on the host.
 extends_documentation_fragment:
   - seahub.offline._attributes
@@ -65,7 +66,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 file:
-  description: The file of the first certificate in the trust store.
+  description: The file of the first certificate in the trust store. Empty, as RV(bundle) and RV(family), without one.
   returned: success
   type: str
   sample: /usr/local/share/ca-certificates/sea.hub.crt
@@ -97,7 +98,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.seahub.offline.plugins.module_utils.clients import _ca_trust
-from ansible_collections.seahub.offline.plugins.module_utils.clients._ca_trust import Anchor
+from ansible_collections.seahub.offline.plugins.module_utils.clients._ca_trust import Anchor, NoStore, Store
 from ansible_collections.seahub.offline.plugins.module_utils.common._errors import SeahubError
 
 
@@ -114,11 +115,27 @@ def given(params: dict[str, Any]) -> list[bytes]:
         return _ca_trust.certificates(file.read(), params["path"])
 
 
+def store_of(params: dict[str, Any]) -> Store | None:
+    """Return how this host keeps the CAs it trusts, or None if it does not and need not.
+
+    :raises SeahubError: if it does not and should, or something that it trusted is still there.
+    """
+    try:
+        return _ca_trust.detect()
+    except NoStore:
+        if params["state"] == "present":
+            raise
+    _ca_trust.require_nothing(params["name"])
+    return None
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Do what the options say, and return the result."""
     params = module.params
     certificates = given(params)
-    store = _ca_trust.detect()
+    store = store_of(params)
+    if store is None:
+        return {"changed": False, "file": "", "files": [], "bundle": "", "family": "", "reason": "", "diff": []}
     anchor = Anchor(store, params["name"])
     before, after = anchor.files(), anchor.wanted(certificates)
     reason = anchor.reason_to_set(certificates)

@@ -34,6 +34,10 @@ class TrustError(SeahubError):
     """A trust store that cannot be found or changed, or a certificate that it cannot take."""
 
 
+class NoStore(TrustError):
+    """A host that keeps the CAs it trusts in none of the known ways."""
+
+
 @dataclass(frozen=True)
 class Store:
     """How one family of systems keeps the CAs it trusts.
@@ -89,16 +93,29 @@ def detect(root: str = "/") -> Store:
     """Find out how this host keeps the CAs it trusts.
 
     :param root: the folder to look in, instead of the host's own root.
-    :raises TrustError: if it does so in none of the known ways.
+    :raises NoStore: if it does so in none of the known ways.
     """
     for store in STORES:
         if os.path.exists(_below(root, store.marker)) and _command(store) is not None:
             return store
     commands = " or ".join(sorted({store.command[0] for store in STORES}))
-    raise TrustError(
+    raise NoStore(
         f"this host has no trust store of a known kind: neither {commands} was found with its folder. "
         "Install the package ca-certificates"
     )
+
+
+def require_nothing(name: str, root: str = "/") -> None:
+    """Make sure that nothing is trusted in our name, on a host without a trust store of a known kind.
+
+    :raises NoStore: if there is a file of ours: the system's own command would be needed to take it away.
+    """
+    for store in STORES:
+        for path in Anchor(store, name, root).files():
+            raise NoStore(
+                f"{path} is there, but {store.command[0]}, which would let this host trust it no longer, is not: "
+                "install the package ca-certificates"
+            )
 
 
 def certificates(text: str, where: str) -> list[bytes]:

@@ -144,6 +144,10 @@ class Engine(ABC):
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines that a container has written."""
 
+    def unfinished(self, name: str) -> str | None:
+        """Return the name of the container that a start which was cut off has left beside this one, if there is one."""
+        return None
+
     def container_with_port(self, port: int) -> str | None:
         """Return the name of the container to which the engine leads a port of the host."""
         return None

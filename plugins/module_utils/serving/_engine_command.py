@@ -145,7 +145,7 @@ class Docker(CommandEngine):
 
     def run(self, spec: Spec, labels: dict[str, str]) -> None:
         """Start the new container in the moment in which the old one ends; where that fails, the old one goes on."""
-        new = f"{spec.name}-next"
+        new = _next(spec.name)
         self._program.call("container", "rm", "--force", "--volumes", new)
         options = ["--name", new, "--restart", "always", *self._options(spec, labels), *self._own_options()]
         created = self._program.call("create", *options, spec.image, *spec.command)
@@ -164,6 +164,9 @@ class Docker(CommandEngine):
         if old is not None:
             self.remove(spec.name)
         self._program.must("rename", new, spec.name)
+
+    def unfinished(self, name: str) -> str | None:
+        return _next(name) if self.container(_next(name)) else None
 
     def container_with_port(self, port: int) -> str | None:
         done = self._program.call("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")
@@ -212,3 +215,8 @@ class Nerdctl(Docker):
 
     def _own_options(self) -> list[str]:
         return ["--pull", "never", "--log-opt", f"max-size={_LOG_SIZE}", "--log-opt", f"max-file={_LOG_FILES}"]
+
+
+def _next(name: str) -> str:
+    """Return what a container is called until it takes the place of the one with this name."""
+    return f"{name}-next"

@@ -106,7 +106,8 @@ def user_file(config: str) -> str:
 class Plan:
     """What has to be done, and why. A reason is a sentence for the user.
 
-    `files` are those of the host to write, with their content.
+    `files` are those of the host to write, with their content. `unfinished` is a container that a run which was cut off
+    has left.
     """
 
     image: Image
@@ -115,12 +116,14 @@ class Plan:
     files: dict[str, bytes]
     load_reason: str | None
     file_reasons: tuple[str, ...]
+    unfinished: str | None
     run_reason: str | None
 
     @property
     def reasons(self) -> list[str]:
         """The sentences, in the order in which things are done."""
-        return [reason for reason in (self.load_reason, *self.file_reasons, self.run_reason) if reason]
+        left = _left(self.unfinished) if self.unfinished else None
+        return [reason for reason in (self.load_reason, *self.file_reasons, left, self.run_reason) if reason]
 
 
 def require_port(name: str, port: int, engine: Engine) -> None:
@@ -128,9 +131,10 @@ def require_port(name: str, port: int, engine: Engine) -> None:
 
     :raises ServiceError: if someone has, or there is a container of this name that was not made here.
     """
-    own = _own_container(name, engine)
-    if own is not None and not own.down and own.labels.get(PORT_LABEL) == str(port):
-        return
+    names = [name, _own_unfinished(name, engine)]
+    for own in (_own_container(each, engine) for each in names if each):
+        if own is not None and not own.down and own.labels.get(PORT_LABEL) == str(port):
+            return
     holders = _ports.listeners(port)
     if not holders:
         return
@@ -163,6 +167,7 @@ def plan(settings: Settings, engine: Engine) -> Plan:
         files=files,
         load_reason=None if engine.has_image(name) else f"{_place(engine)} does not have {image.name} of the tree yet",
         file_reasons=tuple(f"{path} differs" for path, data in files.items() if _host_file.read(path) != data),
+        unfinished=_own_unfinished(settings.name, engine),
         run_reason=_run_reason(engine, _own_container(settings.name, engine), labels),
     )
 
@@ -180,6 +185,8 @@ def carry_out(steps: Plan, settings: Settings, engine: Engine) -> None:
         for path, data in steps.files.items():
             # There may be keys of the storage in the one, and there are hashes of passwords in the other.
             _host_file.write(path, data, 0o600)
+    if steps.unfinished:
+        engine.remove(steps.unfinished)
     if steps.run_reason:
         engine.run(steps.spec, steps.labels)
 
@@ -223,6 +230,8 @@ def reasons_to_remove(name: str, config: str, engine: Engine) -> list[str]:
     """
     engine.platform()
     found = [f"the {engine.thing} {name} is there"] if _own_container(name, engine) else []
+    unfinished = _own_unfinished(name, engine)
+    found += [_left(unfinished)] if unfinished else []
     found += [f"the image {image} is there" for image in engine.images(name)]
     return found + [f"{path} is there" for path in (config, user_file(config)) if os.path.exists(path)]
 
@@ -231,6 +240,9 @@ def remove(name: str, config: str, engine: Engine) -> None:
     """Remove the service. The tree and the certificates stay."""
     if _own_container(name, engine):
         engine.remove(name)
+    unfinished = _own_unfinished(name, engine)
+    if unfinished:
+        engine.remove(unfinished)
     for image in engine.images(name):
         engine.remove_image(image)
     for path in (config, user_file(config)):
@@ -317,6 +329,16 @@ def _own_container(name: str, engine: Engine) -> Container | None:
             "or choose another name"
         )
     return found
+
+
+def _own_unfinished(name: str, engine: Engine) -> str | None:
+    unfinished = engine.unfinished(name)
+    found = engine.container(unfinished) if unfinished else None
+    return unfinished if found is not None and LABEL in found.labels else None
+
+
+def _left(name: str) -> str:
+    return f"a start that was cut off has left {name}"
 
 
 def _problem(settings: Settings, trust: ssl.SSLContext) -> str | None:

@@ -177,3 +177,10 @@ def test_a_certificate_of_a_server_is_an_error(host: Host, hubs: list[Hub]) -> N
     assert "does not have the certificate" in result["msg"]
     assert "is it one of a CA" in result["msg"]
     assert not host.trusts(hubs[0])
+
+
+def test_a_host_without_a_trust_store_has_nothing_to_forget(host: Host, hubs: list[Hub]) -> None:
+    shutil.rmtree(host.source)
+    forgotten = host.run(state="absent")
+    assert (forgotten["changed"], forgotten["family"], forgotten["files"]) == (False, "", [])
+    assert "no trust store of a known kind" in host.run(content=hubs[0].pem)["msg"]

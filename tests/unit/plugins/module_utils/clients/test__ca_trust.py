@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils.clients import _ca_trust
-from ansible_collections.seahub.offline.plugins.module_utils.clients._ca_trust import Anchor, Store, TrustError
+from ansible_collections.seahub.offline.plugins.module_utils.clients._ca_trust import Anchor, NoStore, Store, TrustError
 from ansible_collections.seahub.offline.plugins.module_utils.common import _tls
 from ansible_collections.seahub.offline.plugins.module_utils.serving import _certificate, _x509
 
@@ -193,8 +193,20 @@ def test_trust_from_elsewhere_is_not_passed_over(
 
 
 def test_a_host_without_a_known_store_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(TrustError, match="ca-certificates"):
+    with pytest.raises(NoStore, match="ca-certificates"):
         _ca_trust.detect(str(tmp_path))
+
+
+@pytest.mark.parametrize("store", _ca_trust.STORES, ids=lambda store: store.family)
+def test_without_a_store_nothing_of_ours_may_be_left(tmp_path: Path, store: Store) -> None:
+    _ca_trust.require_nothing("sea.hub", str(tmp_path))
+    anchors = tmp_path / store.anchors.lstrip("/")
+    anchors.mkdir(parents=True)
+    (anchors / "other.crt").touch()
+    _ca_trust.require_nothing("sea.hub", str(tmp_path))
+    (anchors / "sea.hub+2.crt").touch()
+    with pytest.raises(NoStore, match=f"sea.hub\\+2.crt is there, but {store.command[0]}"):
+        _ca_trust.require_nothing("sea.hub", str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden"])

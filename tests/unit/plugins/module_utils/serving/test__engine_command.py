@@ -172,6 +172,12 @@ def test_a_container_is_read(docker: Script) -> None:
     assert (found.status, found.exit_code, found.labels, found.failed) == ("restarting", 1, {}, True)
 
 
+@pytest.mark.parametrize(("asked", "left"), [("reg", "reg-next"), ("other", None)])
+def test_what_a_start_that_was_cut_off_has_left_is_found(docker: Script, asked: str, left: str | None) -> None:
+    engine = docker(f"[ $3 = reg-next ] && echo '{FOUND}' || {{ echo no such container >&2; exit 1; }}")
+    assert engine.unfinished(asked) == left
+
+
 def test_no_container_is_no_error_but_no_answer_is(docker: Script) -> None:
     assert docker('echo "Error: No such container: reg" >&2; exit 1').container("reg") is None
     with pytest.raises(EngineError, match="permission denied"):

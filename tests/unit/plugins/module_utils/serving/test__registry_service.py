@@ -66,6 +66,9 @@ class MemoryEngine(Engine):
         self.specs.append(spec)
         self.containers[spec.name] = Container("running", 0, 0, labels)
 
+    def unfinished(self, name: str) -> str | None:
+        return f"{name}-next" if f"{name}-next" in self.containers else None
+
     def remove(self, name: str) -> None:
         del self.containers[name]
 
@@ -227,6 +230,54 @@ def test_what_is_missing_on_the_host_is_an_error(settings: Settings, engine: Mem
         _registry_service.plan(dataclasses.replace(settings, certificate="/nowhere"), engine)
     with pytest.raises(NotInTree, match="registry:9"):
         _registry_service.plan(dataclasses.replace(settings, image="registry:9"), engine)
+
+
+def cut_off(settings: Settings, engine: MemoryEngine, old: str | None) -> None:
+    """Let it look as if a start had been cut off: the new container has its first name, perhaps beside an old one."""
+    apply(settings, engine)
+    mine = engine.containers.pop(settings.name)
+    engine.containers[f"{settings.name}-next"] = mine
+    if old:
+        engine.containers[settings.name] = dataclasses.replace(mine, status=old)
+
+
+@pytest.mark.parametrize("old", [None, "exited", "running"])
+def test_what_a_start_that_was_cut_off_has_left_goes_and_the_registry_runs(
+    settings: Settings, engine: MemoryEngine, old: str | None
+) -> None:
+    cut_off(settings, engine, old)
+    assert f"a start that was cut off has left {settings.name}-next" in apply(settings, engine)
+    assert {name: found.status for name, found in engine.containers.items()} == {settings.name: "running"}
+    assert apply(settings, engine) == []
+
+
+def test_the_port_of_what_was_left_is_no_error(settings: Settings, engine: MemoryEngine) -> None:
+    with socket.create_server(("", 0)) as holder:
+        here = on(settings, holder.getsockname()[1])
+        cut_off(on(settings, free_port()), engine, "exited")
+        labels = {_registry_service.LABEL: "", _registry_service.PORT_LABEL: str(here.port)}
+        engine.containers[f"{here.name}-next"] = Container("running", 0, 0, labels)
+        _registry_service.require_port(here.name, here.port, engine)
+
+
+@pytest.mark.parametrize("old", [None, "exited"])
+def test_removing_takes_what_a_start_that_was_cut_off_has_left(
+    settings: Settings, engine: MemoryEngine, old: str | None
+) -> None:
+    cut_off(settings, engine, old)
+    reasons = _registry_service.reasons_to_remove(settings.name, settings.config, engine)
+    assert f"a start that was cut off has left {settings.name}-next" in reasons
+    _registry_service.remove(settings.name, settings.config, engine)
+    assert engine.containers == {}
+    assert _registry_service.reasons_to_remove(settings.name, settings.config, engine) == []
+
+
+def test_a_container_of_someone_else_with_that_name_is_left_alone(settings: Settings, engine: MemoryEngine) -> None:
+    apply(settings, engine)
+    engine.containers[f"{settings.name}-next"] = Container("running", 0, 0, {})
+    assert apply(settings, engine) == []
+    _registry_service.remove(settings.name, settings.config, engine)
+    assert list(engine.containers) == [f"{settings.name}-next"]
 
 
 def test_removing_takes_all_of_it_and_only_once(settings: Settings, engine: MemoryEngine) -> None:
