@@ -137,6 +137,8 @@ options:
     description:
       - Keeps the storage on S3 instead of in O(tree), from which then only the registry's image comes.
       - Clients are not sent to S3, but get everything from the registry.
+      - The task fails where the registry cannot read its storage. With users, that is seen only if O(username) is
+        given.
       - What else the registry's driver can be told is said in O(extra_config), under C(storage) and C(s3).
     type: dict
     suboptions:
@@ -161,8 +163,15 @@ options:
         description: The secret key.
         type: str
       forcepathstyle:
-        description: Whether the bucket is named in paths and not in the host's name.
+        description:
+          - Whether the bucket is named in paths and not in the host's name. The default is V(true) with
+            O(s3.regionendpoint).
         type: bool
+      ca_certificate:
+        description:
+          - A file on the host with the CA certificate that vouches for O(s3.regionendpoint), where it is not one that
+            is known everywhere. A container does not know the CAs of its host.
+        type: path
   extra_config:
     description:
       - Is merged into the configuration that is made here. A null takes something away.
@@ -273,6 +282,8 @@ def settings_of(params: dict[str, Any]) -> Settings:
         raise ConfigError("there are users and an htpasswd file: give one of them")
     tree = os.path.abspath(params["tree"])
     login = Login(params["username"], params["password"]) if params["username"] else None
+    s3 = {name: value for name, value in (params["s3"] or {}).items() if value is not None}
+    storage_ca = s3.pop("ca_certificate", None)
     return Settings(
         name=params["name"],
         tree=tree,
@@ -288,12 +299,13 @@ def settings_of(params: dict[str, Any]) -> Settings:
             domain=params["domain"],
             read_only=params["read_only"],
             users=bool(params["users"] or params["htpasswd"]),
-            s3={name: value for name, value in (params["s3"] or {}).items() if value is not None},
+            s3=s3,
             extra=params["extra_config"],
             text=params["config_text"],
         ),
         users=tuple((user["name"], user["password_hash"]) for user in params["users"]),
         htpasswd=os.path.abspath(params["htpasswd"]) if params["htpasswd"] else None,
+        storage_ca=os.path.abspath(storage_ca) if storage_ca else None,
         network=params["network"],
         login=login,
     )
@@ -375,6 +387,7 @@ def main() -> None:
                     "accesskey": {"type": "str", "no_log": True},
                     "secretkey": {"type": "str", "no_log": True},
                     "forcepathstyle": {"type": "bool"},
+                    "ca_certificate": {"type": "path"},
                 },
             },
             "extra_config": {"type": "dict", "default": {}},

@@ -54,6 +54,11 @@ class Paths:
         """Who may use it."""
         return f"{self.folder}/htpasswd"
 
+    @property
+    def storage_ca(self) -> str:
+        """The CA that vouches for the storage on S3."""
+        return f"{self.folder}/storage-ca.crt"
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -120,8 +125,13 @@ def _driver(wishes: Wishes) -> dict[str, Any]:
     for name in ("region", "bucket"):
         if not wishes.s3.get(name):
             raise ConfigError(f"the storage on S3 needs a {name}")
+    driver = dict(wishes.s3)
+    if driver.get("regionendpoint"):
+        # Few services but AWS's have a name for each bucket. The registry itself presumes that since version 3:
+        # https://github.com/distribution/distribution/blob/v3.0.0/docs/content/storage-drivers/s3.md
+        driver.setdefault("forcepathstyle", True)
     # Clients know the registry, and trust it; of the storage behind it they know nothing.
-    return {"s3": dict(wishes.s3), "redirect": {"disable": True}}
+    return {"s3": driver, "redirect": {"disable": True}}
 
 
 def _merged(document: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,11 @@ PORT_LABEL = "seahub.offline.port"
 _LOG_LINES = 10
 _PAUSE = 0.1
 # registry:3 would else look for someone who collects its traces, and complain that there is none.
-_ENVIRONMENT = (("OTEL_TRACES_EXPORTER", "none"),)
+_ENVIRONMENT: tuple[tuple[str, str], ...] = (("OTEL_TRACES_EXPORTER", "none"),)
+# The registry's driver has no word for a CA: https://pkg.go.dev/crypto/x509#SystemCertPool
+_TRUSTED = "SSL_CERT_FILE"
+# No repository has this name, so that whether it has tags is asked of the storage each time.
+_NOBODYS = "/v2/seahub-offline/nothing/tags/list"
 
 
 class ServiceError(SeahubError):
@@ -59,7 +63,7 @@ class Settings:
     """What the registry is to be. All paths are files and folders of the host.
 
     `users` are names and bcrypt hashes; `htpasswd` is a file of them instead. `network` is None for the usual one of
-    the engine.
+    the engine. `storage_ca` is a file with the CA of the storage on S3, where the registry would not know it.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Settings:
     wishes: Wishes
     users: tuple[tuple[str, str], ...] = ()
     htpasswd: str | None = None
+    storage_ca: str | None = None
     network: str | None = None
     login: Login | None = None
 
@@ -269,15 +274,21 @@ def _spec(settings: Settings, engine: Engine, image: str) -> Spec:
     ]
     if settings.user_file:
         files.append(Mount(settings.user_file, paths.htpasswd))
+    environment = _ENVIRONMENT
+    if settings.storage_ca:
+        files.append(Mount(settings.storage_ca, paths.storage_ca))
+        environment += ((_TRUSTED, paths.storage_ca),)
+    # A registry with its storage elsewhere has no business in the tree.
+    folders = () if settings.wishes.s3 else (_storage(settings.tree, writable=not settings.wishes.read_only),)
     return Spec(
         name=settings.name,
         image=image,
         # registry:2 and registry:3 look for their configuration in different places, and differ in their entry points:
         # this works with both, and with the bare program as entry point.
         command=("serve", paths.config),
-        environment=_ENVIRONMENT,
+        environment=environment,
         files=tuple(files),
-        folders=(_storage(settings.tree, writable=not settings.wishes.read_only),),
+        folders=folders,
         network=network,
         port=settings.port,
     )
@@ -347,17 +358,12 @@ def _problem(settings: Settings, trust: ssl.SSLContext) -> str | None:
     :returns: what is wrong, though it may only be too early; None if it answers as it should.
     :raises ssl.SSLCertVerificationError: if its certificate is not right.
     """
-    connection = _tls.Connection(settings.domain, settings.port, trust, address="127.0.0.1", timeout=10)
     try:
-        connection.request("GET", "/v2/", headers=_credentials(settings.login))
-        answer = connection.getresponse()
-        status, challenge = answer.status, answer.headers.get("WWW-Authenticate", "")
+        status, challenge = _ask(settings, trust, "/v2/")
     except ssl.SSLCertVerificationError:
         raise
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
-    finally:
-        connection.close()
     if settings.user_file and settings.login is None:
         # Without a password nobody is let in, and that is right; if everybody were, that would not be.
         if status == 401 and challenge.lower().startswith("basic "):
@@ -369,7 +375,29 @@ def _problem(settings: Settings, trust: ssl.SSLContext) -> str | None:
             if settings.login
             else "it asks for a password"
         )
-    return None if status == 200 else f"it answers with HTTP {status}"
+    if status != 200:
+        return f"it answers with HTTP {status}"
+    return _storage_problem(settings, trust) if settings.wishes.s3 else None
+
+
+def _storage_problem(settings: Settings, trust: ssl.SSLContext) -> str | None:
+    """See whether the registry reaches its storage, which it does not do of itself before somebody pulls."""
+    try:
+        status, _challenge = _ask(settings, trust, _NOBODYS)
+    except (OSError, http.client.HTTPException) as error:
+        return f"its storage on S3 cannot be read: {str(error) or type(error).__name__}"
+    return None if status in (200, 404) else f"its storage on S3 cannot be read, it answers with HTTP {status}"
+
+
+def _ask(settings: Settings, trust: ssl.SSLContext, path: str) -> tuple[int, str]:
+    """Return the status of an answer of the registry, and how it asks for a password."""
+    connection = _tls.Connection(settings.domain, settings.port, trust, address="127.0.0.1", timeout=10)
+    try:
+        connection.request("GET", path, headers=_credentials(settings.login))
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("WWW-Authenticate", "")
+    finally:
+        connection.close()
 
 
 def _credentials(login: Login | None) -> dict[str, str]:

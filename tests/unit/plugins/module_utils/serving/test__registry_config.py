@@ -49,6 +49,21 @@ def test_storage_on_s3_takes_the_place_of_the_folder() -> None:
     assert "filesystem" not in storage
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, None),
+        ({"regionendpoint": "https://s3.site.example"}, True),
+        ({"regionendpoint": "https://s3.site.example", "forcepathstyle": False}, False),
+    ],
+)
+def test_another_service_than_that_of_aws_has_no_names_for_buckets(
+    given: dict[str, Any], expected: bool | None
+) -> None:
+    storage = rendered(s3={"region": "here", "bucket": "images", **given})["storage"]
+    assert storage["s3"].get("forcepathstyle") is expected
+
+
 @pytest.mark.parametrize("missing", ["region", "bucket"])
 def test_storage_on_s3_has_to_be_somewhere(missing: str) -> None:
     with pytest.raises(ConfigError, match=f"needs a {missing}"):

@@ -141,6 +141,17 @@ def test_the_registry_only_reads(settings: Settings, engine: MemoryEngine) -> No
     assert engine.specs[0].command == ("serve", "/run/reg/config.yml")
 
 
+def test_a_registry_with_its_storage_on_s3_does_not_see_the_tree(settings: Settings, engine: MemoryEngine) -> None:
+    s3 = {"region": "here", "bucket": "images"}
+    authority = settings.ca_certificate
+    wishes = dataclasses.replace(settings.wishes, s3=s3, read_only=False)
+    apply(dataclasses.replace(settings, wishes=wishes, storage_ca=authority), engine)
+    spec = engine.specs[0]
+    assert spec.folders == ()
+    assert ("SSL_CERT_FILE", "/run/reg/storage-ca.crt") in spec.environment
+    assert (authority, "/run/reg/storage-ca.crt") in [(file.source, file.target) for file in spec.files]
+
+
 @pytest.mark.parametrize("field", ["certificate", "private_key"])
 def test_another_certificate_makes_another_container(settings: Settings, engine: MemoryEngine, field: str) -> None:
     apply(settings, engine)
