@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 import requests
 
-from ansible_collections.seahub.offline.plugins.module_utils import _digest, _engines
-from ansible_collections.seahub.offline.plugins.module_utils._engine import Container, Engine, Spec
-from ansible_collections.seahub.offline.plugins.module_utils._image_archive import Image
-from ansible_collections.seahub.offline.plugins.module_utils._platform import Platform
-from ansible_collections.seahub.offline.plugins.module_utils._tree import Tree
+from ansible_collections.seahub.offline.plugins.module_utils.oci import _digest
+from ansible_collections.seahub.offline.plugins.module_utils.oci._platform import Platform
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _engines
+from ansible_collections.seahub.offline.plugins.module_utils.serving._engine import Container, Engine, Spec
+from ansible_collections.seahub.offline.plugins.module_utils.serving._image_archive import Image
+from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.modules import registry_service, tree_push
 from tests.bench.servers import free_port
 from tests.lab import registry3

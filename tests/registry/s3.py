@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from ansible_collections.seahub.offline.plugins.module_utils._certificate import Files
+from ansible_collections.seahub.offline.plugins.module_utils.serving._certificate import Files
 from tests.bench.servers import free_port, wait_for_port
 from tests.unit.https_server import make_certificate
 
