@@ -8,10 +8,13 @@ It writes the id of the receiver's process on its standard output, and into COUN
 
 from __future__ import annotations
 
+import array
 import fcntl
 import os
+import select
 import subprocess
 import sys
+import termios
 import time
 from typing import IO
 
@@ -40,22 +43,28 @@ class Line:
             piece = data[start : start + PIECE]
             self._out.write(piece)
             self._out.flush()
+            self._wait_until_taken()
             self._sent += len(piece)
             os.pwrite(self._counter, b"%d" % self._sent, 0)
             time.sleep(max(0.0, self._begin + self._sent / LINE - time.monotonic()))
+
+    def _wait_until_taken(self) -> None:
+        """Let one piece be on its way at most: what a receiver that is killed has not read has to come again."""
+        closed = select.poll()
+        closed.register(self._out, 0)
+        while array.array("i", fcntl.ioctl(self._out, termios.FIONREAD, bytes(4)))[0] and not closed.poll(0):
+            time.sleep(0.0002)
 
 
 def main(path: str, dest: str, counter: str) -> int:
     """Do what the action plugin does, once; return the receiver's status."""
     source, target = open_source(path), _sync.describe(Tree(dest), None)
     plan = _sync.compare(source, target)
-    code = _far_side.packed("_receiver")
+    code = _far_side.packed("transfer._receiver")
     command = [sys.executable, "-c", _receiver.BOOTSTRAP, str(len(code))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as receiver:
         assert receiver.stdin is not None
         assert receiver.stdout is not None
-        # What is on its way when a receiver is killed has to come again: on a line it is as little, against a tree.
-        fcntl.fcntl(receiver.stdin, fcntl.F_SETPIPE_SZ, PIECE)
         sys.stdout.write(f"{receiver.pid}\n")
         sys.stdout.flush()
         receiver.stdin.write(code + _receiver.order(dest))
