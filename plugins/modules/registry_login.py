@@ -136,7 +136,9 @@ def original_of(text: str, record: Record | None) -> str:
     is_secret = not record.path.endswith(tuple(_logins.PLACES.values()))
     if is_secret or record.is_of(text):
         return record.before
-    return _logins.without_login(text, record.before, record.registry, record.is_new)
+    for registry in record.registries:
+        text = _logins.without_login(text, record.before, registry, record.is_new)
+    return text
 
 
 def present(module: AnsibleModule, records: Records) -> list[str]:
@@ -149,7 +151,7 @@ def present(module: AnsibleModule, records: Records) -> list[str]:
         wanted = _logins.with_login(text, *login)
         if path == params["pull_secret"]:
             wanted = _logins.pull_secret(params["pull_secret_name"], params["pull_secret_namespace"], *login)
-        files.append(File(path, text, original_of(text, records.find(path, params["registry"])), wanted))
+        files.append(File(path, text, original_of(text, records.find(path)), wanted))
     changed = [file for file in files if file.text != file.wanted or not _logins.is_private(file.path)]
     for file in changed if not module.check_mode else ():
         if file.text != file.wanted:
@@ -161,18 +163,23 @@ def present(module: AnsibleModule, records: Records) -> list[str]:
 
 def absent(module: AnsibleModule, records: Records) -> list[str]:
     """Give the files back; return those that were, or would be, changed."""
-    paths = paths_of(module.params)
+    registry, paths = module.params["registry"], paths_of(module.params)
     changed = []
     for record in records.all():
-        if module.params["registry"] and (record.registry != module.params["registry"] or record.path not in paths):
+        if registry and (registry not in record.registries or record.path not in paths):
             continue
+        others = tuple(other for other in record.registries if registry and other != registry)
         text = _logins.read(record.path)
-        original = original_of(text, record)
-        if text != original and record.path not in changed:
+        wanted = _logins.without_login(text, record.before, registry, False) if others else original_of(text, record)
+        if text != wanted:
             changed.append(record.path)
-        if not module.check_mode:
-            if text != original:
-                _logins.write(record.path, original)
+        if module.check_mode:
+            continue
+        if text != wanted:
+            _logins.write(record.path, wanted)
+        if others:
+            records.leave(record, others, text, wanted)
+        else:
             records.forget(record)
     return changed
 

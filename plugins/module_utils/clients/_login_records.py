@@ -4,9 +4,9 @@
 
 """What files of passwords were before a login was written into them, so that they can be given back.
 
-There is one record for each file and registry. It holds what the file held before, and of what was written only the
-digest: a password is not kept a second time. They are numbered: of a file into which logins for several registries
-went, the last one has to be given back first for the file to be byte for byte what it was.
+There is one record for each file. It holds what the file held before the first login, for which registries there are
+logins in it now, and of what was written last only the digest: a password is not kept a second time. Records are
+numbered: a folder that was made for one file, and has another one in it, goes with the last of them.
 """
 
 # Note that this module util is **PRIVATE** to the collection. It can change at any time.
@@ -34,17 +34,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What was done to one file for one registry.
+    """What was done to one file.
 
+    - registries: those for which there is a login of ours in it.
     - before: what the file held, without a login of ours; nothing if it was not there.
-    - after: the SHA-256 digest of what was written.
+    - after: the SHA-256 digest of what was written last.
     - is_new: whether there was no file at first.
     - folders: those above it that were made for it, the deepest first.
     """
 
     path: str
-    registry: str
     number: int
+    registries: tuple[str, ...]
     before: str = dataclasses.field(repr=False)
     after: str
     is_new: bool
@@ -76,35 +77,39 @@ class Records:
         found = [self._read(os.path.join(self._folder, name)) for name in names]
         return sorted(found, key=lambda record: record.number, reverse=True)
 
-    def find(self, path: str, registry: str) -> Record | None:
-        """Return what was done to a file for a registry, or None if nothing was.
+    def find(self, path: str) -> Record | None:
+        """Return what was done to a file, or None if nothing was.
 
         :raises LoginError: if a record cannot be read.
         """
-        return next((record for record in self.all() if (record.path, record.registry) == (path, registry)), None)
+        return next((record for record in self.all() if record.path == path), None)
 
     def keep(self, path: str, registry: str, before: str, after: str) -> None:
         """Write down what a file held, before a login is written into it.
 
         :raises LoginError: if that cannot be done.
         """
-        others = self.all()
-        earlier = self.find(path, registry)
+        earlier = self.find(path)
+        others = earlier.registries if earlier else ()
         record = Record(
             path,
-            registry,
-            earlier.number if earlier else max((other.number for other in others), default=0) + 1,
+            earlier.number if earlier else max((other.number for other in self.all()), default=0) + 1,
+            others if registry in others else (*others, registry),
             before,
             _digest(after),
             earlier.is_new if earlier else not before,
             earlier.folders if earlier else _missing_folders(path),
         )
-        try:
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)
-            text = json.dumps(dataclasses.asdict(record), indent=1) + "\n"
-            _host_file.write(self._place(record), text.encode(), 0o600)
-        except OSError as error:
-            raise LoginError(f"what {path} was before cannot be kept in {self._folder}: {error}") from error
+        self._write(record)
+
+    def leave(self, record: Record, registries: tuple[str, ...], text: str, after: str) -> None:
+        """Write down that only the logins for these registries stay in a file.
+
+        :param text: what it holds. Where somebody else has changed that, it is not ours afterwards, either.
+        :raises LoginError: if that cannot be done.
+        """
+        digest = _digest(after) if record.is_of(text) else record.after
+        self._write(dataclasses.replace(record, registries=registries, after=digest))
 
     def forget(self, record: Record) -> None:
         """Remove a record, and the folders that were made for the file, as far as they are empty."""
@@ -116,13 +121,21 @@ class Records:
                 os.rmdir(folder)
 
     def _place(self, record: Record) -> str:
-        return os.path.join(self._folder, _digest(f"{record.registry} {record.path}") + ".json")
+        return os.path.join(self._folder, _digest(record.path) + ".json")
+
+    def _write(self, record: Record) -> None:
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            text = json.dumps(dataclasses.asdict(record), indent=1) + "\n"
+            _host_file.write(self._place(record), text.encode(), 0o600)
+        except OSError as error:
+            raise LoginError(f"what {record.path} was before cannot be kept in {self._folder}: {error}") from error
 
     def _read(self, place: str) -> Record:
         try:
             with open(place, encoding="utf-8") as file:
                 fields = json.load(file)
-            return Record(**{**fields, "folders": tuple(fields["folders"])})
+            return Record(**{**fields, **{name: tuple(fields[name]) for name in ("registries", "folders")}})
         except (OSError, ValueError, TypeError, KeyError) as error:
             # The error's own words might be those of a password.
             raise LoginError(
