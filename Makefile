@@ -10,6 +10,8 @@ SHELL := /bin/bash
 VENV := .venv
 STAMP := $(VENV)/requirements.stamp
 EXTRA_ARGS ?=
+# One process has the lab and its hosts, the other what needs none of that.
+E2E := pytest --numprocesses 2 --dist loadgroup tests/e2e
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Ansible refuses to start under a locale that is not UTF-8, and a bare environment has none.
@@ -50,7 +52,7 @@ lab-tests: $(STAMP)  ## Run the end-to-end tests and molecule in one lab
 	python -m tests.lab status && was=up || was=down; \
 	trap '[ $$was = up ] || python -m tests.lab down' EXIT; \
 	python -m tests.lab up; \
-	pytest tests/e2e; \
+	$(E2E); \
 	molecule test --all
 
 .PHONY: lint
@@ -74,7 +76,7 @@ unit: $(STAMP)  ## Run the unit tests
 
 .PHONY: e2e
 e2e: $(STAMP)  ## Run the end-to-end tests in the lab
-	pytest tests/e2e
+	$(E2E)
 
 .PHONY: molecule
 molecule: $(STAMP)  ## Drive the roles on the hosts of the lab

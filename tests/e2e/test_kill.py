@@ -104,7 +104,7 @@ def test_kill(
 
     more = registry.sent() / (once * trees) - 1
     with capsys.disabled():
-        sys.stdout.write(
+        sys.stderr.write(
             f"\n{killed} runs killed on {trees} trees, {watcher.looks} looks at their tags, "
             f"{100 * more:.2f} % more bytes than undisturbed\n"
         )

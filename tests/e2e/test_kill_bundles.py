@@ -58,7 +58,7 @@ def fixture_killer(capsys: pytest.CaptureFixture[str]) -> Iterator[Killer]:
     yield killer
     killer.close()
     with capsys.disabled():
-        sys.stdout.write(f"\n{killer.killed} of {killer.runs} runs killed, SEAHUB_SEED={SEED}\n")
+        sys.stderr.write(f"\n{killer.killed} of {killer.runs} runs killed, SEAHUB_SEED={SEED}\n")
 
 
 class Killer:

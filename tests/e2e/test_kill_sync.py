@@ -120,7 +120,7 @@ def test_kill_either_side(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     more = sent / (once * trees) - 1
     with capsys.disabled():
-        sys.stdout.write(
+        sys.stderr.write(
             f"\nkilled {killed['sender']} senders and {killed['receiver']} receivers on {trees} trees, "
             f"{100 * more:.2f} % more bytes than undisturbed\n"
         )

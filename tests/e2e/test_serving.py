@@ -1,7 +1,10 @@
 # Copyright (c) 2026, seahub.offline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registry on hosts with docker alone, with podman alone, and with nothing but systemd."""
+"""The registry on hosts with docker alone, with podman alone, and with nothing but systemd; and they are its clients.
+
+The tests build on each other. In the end the hosts are as they were.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,12 @@ import pytest
 import yaml
 
 from ansible_collections.seahub.offline.plugins.module_utils.common import _tls
-from tests.e2e.conftest import Description
+from ansible_collections.seahub.offline.plugins.module_utils.serving import _registry_service
+from tests.e2e.conftest import Description, Small, inventory
+from tests.e2e.picture import PICTURE
 from tests.e2e.playbook import Run, play
 from tests.e2e.remote import Remote
-from tests.lab import engine, registry3
 from tests.lab.hosts import Host, Hosts
-from tests.lab.images import build
-from tests.lab.lab import Lab
-from tests.lab.upstream import Upstream
 
 # Not sea.hub: what the other tests have set up stays as it is.
 REGISTRY = "serving.hub:5100"
@@ -42,55 +43,102 @@ USER, PASSWORD = "reader", "not a secret"
 GAP = 30.0
 
 
+STORE = "/usr/local/share/ca-certificates"
+# Where each runtime looks for a CA, and how it pulls and forgets.
+CLIENTS = {
+    "docker": (
+        f"{CERTIFICATES}/ca.crt",
+        ("docker", "pull", "--quiet"),
+        ("docker", "image", "rm"),
+    ),
+    "ctr": (
+        f"/etc/containerd/certs.d/{REGISTRY}/ca.crt",
+        ("ctr", "images", "pull", "--hosts-dir", "/etc/containerd/certs.d"),
+        ("ctr", "images", "rm"),
+    ),
+    "podman": (
+        f"/etc/containers/certs.d/{REGISTRY}/ca.crt",
+        ("podman", "pull", "--quiet"),
+        ("podman", "image", "rm"),
+    ),
+}
+HAS = {"docker": ("docker", "ctr"), "podman": ("podman",), "bare": ()}
+
+
 @dataclass(frozen=True)
 class Site:
     """A small tree on the controller, and the hosts that serve it, all three at once."""
 
     folder: Path
+    small: Small
+    machines: Hosts
     hosts: dict[str, Host]
-    newer: bool  # whether there is registry:3 in the tree
 
     @property
     def inventory(self) -> Path:
         """For these hosts alone."""
         return self.folder / "inventory.yml"
 
-    def serve(self, **settings: Any) -> Run:
-        """Let the hosts serve the tree."""
-        values = {
-            "registry_source": str(self.folder / "tree"),
-            "registry_pki": str(self.folder / "pki"),
-            "registry_domain": DOMAIN,
-            "registry_port": int(PORT),
-            "registry_container": NAME,
-            "registry_dir": FOLDER,
-            **settings,
-        }
-        role = {"name": "Serve", "ansible.builtin.include_role": {"name": "seahub.offline.registry"}, "vars": values}
-        return self._play(role)
-
-    def stop(self) -> Run:
-        """Let them serve it no longer."""
-        options = {"name": NAME, "state": "absent", "config": f"{FOLDER}/config.yml"}
-        return self._play({"name": "Stop", "seahub.offline.registry_service": options})
-
-    def prove(self) -> Run:
-        """Let each host trust its own registry, log in there, and pull."""
-        values = {
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What they are to be. Each is its own client."""
+        return {
             "seahub_domain": DOMAIN,
             "seahub_port": int(PORT),
             "seahub_pki": str(self.folder / "pki"),
-            "seahub_source": str(self.folder / "tree"),
-            "seahub_username": USER,
-            "seahub_password": PASSWORD,
+            "seahub_source": str(self.small.path),
+            "registry_container": NAME,
+            "registry_dir": FOLDER,
             "client_registry_address": ["{{ ansible_host }}"],
             "client_redirect": False,
+        }
+
+    def serve(self, **settings: Any) -> Run:
+        """Let the hosts serve the tree."""
+        return self._play(["registry"], settings)
+
+    def serve_and_trust(self, **settings: Any) -> Run:
+        """Let them serve the tree, and each be a client of itself."""
+        return self._play(["registry", "client"], settings)
+
+    def prove(self) -> Run:
+        """Let each host trust its own registry, log in there, and pull."""
+        login = {"seahub_username": USER, "seahub_password": PASSWORD}
+        places = {
+            "verify_source": str(self.small.verified),
             "verify_evidence": str(self.folder / "evidence.json"),
         }
-        roles = [f"seahub.offline.{name}" for name in ("client", "verify")]
-        return self._play(
-            *({"name": role, "ansible.builtin.include_role": {"name": role}, "vars": values} for role in roles)
-        )
+        return self._play(["client", "verify"], login | places)
+
+    def reset(self) -> Run:
+        """Take it all back."""
+        values = {**self.variables, "seahub_reset_tree": True}
+        return play("reset.yml", "-i", self.inventory, "-i", self.folder / "all_serve.yml", "-e", json.dumps(values))
+
+    def run(self, kind: str, command: str) -> str:
+        """Run a command of the shell on a host."""
+        return self.machines.engine.docker("exec", self.hosts[kind].container, "sh", "-c", command)
+
+    def picture(self, kind: str) -> list[str]:
+        """What there is on a host of all that this is about."""
+        return sorted(self.run(kind, PICTURE).splitlines())
+
+    def authorities(self) -> list[bytes]:
+        """The CAs that the hosts are to trust."""
+        return sorted(_tls.certificates((self.folder / "pki/ca.crt").read_text()))
+
+    def trusted(self) -> dict[str, list[bytes]]:
+        """The CAs that they trust, everywhere: the systems themselves, and their runtimes."""
+        files = {f"{kind}: system": (kind, f"{STORE}/{DOMAIN}*.crt") for kind in ENGINES}
+        files |= {f"{kind}: {client}": (kind, CLIENTS[client][0]) for kind in ENGINES for client in HAS[kind]}
+        return {who: sorted(_tls.certificates(self.run(kind, f"cat {path}"))) for who, (kind, path) in files.items()}
+
+    def pull(self) -> None:
+        """Let each client of each host pull what it does not have."""
+        for kind, clients in HAS.items():
+            for _path, pull, remove in (CLIENTS[client] for client in clients):
+                self.run(kind, " ".join((*pull, IMAGE)))
+                self.run(kind, " ".join((*remove, IMAGE)))
 
     def answers(self, kind: str) -> bool:
         """Whether a host answers over verified TLS, be it that one needs a password."""
@@ -104,59 +152,41 @@ class Site:
         finally:
             connection.close()
 
-    def _play(self, *tasks: dict[str, Any]) -> Run:
+    def _play(self, roles: list[str], settings: dict[str, Any]) -> Run:
+        tasks = [{"name": role, "ansible.builtin.include_role": {"name": f"seahub.offline.{role}"}} for role in roles]
         playbook = self.folder / "play.yml"
-        playbook.write_text(yaml.safe_dump([{"hosts": "run", "gather_facts": False, "tasks": list(tasks)}]))
-        return play(playbook, "-i", self.inventory)
-
-
-@pytest.fixture(name="machines", scope="module")
-def fixture_machines(running: Lab) -> Hosts:
-    """All hosts of the lab."""
-    carrier = engine.running(running.settings)
-    assert carrier
-    return Hosts(running.settings, carrier)
+        playbook.write_text(yaml.safe_dump([{"hosts": "run", "gather_facts": False, "tasks": tasks}]))
+        return play(playbook, "-i", self.inventory, "-e", json.dumps({**self.variables, **settings}))
 
 
 @pytest.fixture(name="site", scope="module")
 def fixture_site(
-    lab: Description, running: Lab, machines: Hosts, tmp_path_factory: pytest.TempPathFactory
+    lab: Description, machines: Hosts, small: Small, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """A tree with one image and the registry's own, and a host of each kind."""
-    folder = tmp_path_factory.mktemp("serving")
-    images = ["busybox:1.35"]
-    if registry3.can_be_built():
-        upstream = Upstream(running.settings)
-        image = build(running.settings, registry3.image(running.settings))
-        upstream.client(upstream.open).push("library/registry", "3", image.blobs, image.manifests)
-        images.append("registry:3")
-    wanted = {
-        "seahub_images": images,
-        "seahub_image_list": "",
-        "seahub_charts": [],
-        "seahub_platforms": ["linux/amd64"],
-    }
-    places = {"seahub_tree": str(folder / "tree"), "seahub_bundle": str(folder / "bundle.tar")}
-    run = play("build.yml", "-e", f"@{lab['vars']}", "-e", json.dumps(wanted | places))
-    assert run.status == 0, run.output
+    """A host of each kind."""
     hosts = {}
     try:
         for kind in ENGINES:
             hosts[kind] = machines.add(kind)
-        site = Site(folder, hosts, "registry:3" in images)
-        login = yaml.safe_load(Path(lab["inventory"]).read_text())["all"]["children"]["run"]["vars"]
-        addresses = {kind: {"ansible_host": host.address} for kind, host in hosts.items()}
-        site.inventory.write_text(yaml.safe_dump({"run": {"hosts": addresses, "vars": login}}))
+        site = Site(tmp_path_factory.mktemp("serving"), small, machines, hosts)
+        inventory(lab, site.inventory, hosts.values())
+        (site.folder / "all_serve.yml").write_text(yaml.safe_dump({"registry": {"children": {"run": {}}}}))
         yield site
     finally:
         for host in hosts.values():
             machines.drop(host)
 
 
+@pytest.fixture(name="new", scope="module")
+def fixture_new(site: Site) -> dict[str, list[str]]:
+    """What there is on each host before anything is done to it."""
+    return {kind: site.picture(kind) for kind in ENGINES}
+
+
 @pytest.fixture(name="served", scope="module")
-def fixture_served(site: Site) -> Run:
-    """They serve the tree."""
-    run = site.serve()
+def fixture_served(site: Site, new: dict[str, list[str]]) -> Run:
+    """They serve the tree, and trust themselves."""
+    run = site.serve_and_trust()
     assert run.status == 0, run.output
     return run
 
@@ -186,17 +216,48 @@ def test_another_hosts_docker_pulls(site: Site, hosts: dict[str, Remote], kind: 
 
 @pytest.mark.usefixtures("served")
 def test_a_second_run_changes_nothing(site: Site) -> None:
-    again = site.serve()
+    again = site.serve_and_trust()
     assert (again.status, again.changed) == (0, dict.fromkeys(ENGINES, 0)), again.output
 
 
 @pytest.mark.usefixtures("served")
-def test_the_program_runs_as_nobody_in_particular(machines: Hosts, site: Site) -> None:
-    shown = machines.engine.docker(
-        "exec", site.hosts["bare"].container, "sh", "-c", f"stat -c %u /proc/$(systemctl show -P MainPID {NAME})"
-    )
+def test_the_program_runs_as_nobody_in_particular(site: Site) -> None:
+    shown = site.run("bare", f"stat -c %u /proc/$(systemctl show -P MainPID {NAME})")
     # The range of systemd's dynamic users.
     assert 61184 <= int(shown) <= 65519
+
+
+@pytest.mark.usefixtures("served")
+def test_one_ca_follows_another(site: Site) -> None:
+    (old,) = site.authorities()
+
+    run = site.serve_and_trust(seahub_ca_rotation="begin")
+    assert run.status == 0, run.output
+    both = site.authorities()
+    assert len(both) == 2
+    assert old in both
+    assert site.trusted() == dict.fromkeys(site.trusted(), both)
+    site.pull()
+
+    # As on a host that was off.
+    second = f"{STORE}/{DOMAIN}+2.crt"
+    site.run("podman", f"mv {second} /root/second")
+    refused = site.serve(seahub_ca_rotation="switch")
+    assert refused.status != 0
+    assert "podman does not trust the next CA" in refused.output
+    site.pull()
+    site.run("podman", f"mv /root/second {second}")
+
+    run = site.serve(seahub_ca_rotation="switch")
+    assert run.status == 0, run.output
+    assert site.authorities() == both
+    site.pull()
+
+    run = site.serve_and_trust(seahub_ca_rotation="finish")
+    assert run.status == 0, run.output
+    assert site.authorities() == [each for each in both if each != old]
+    assert site.trusted() == dict.fromkeys(site.trusted(), site.authorities())
+    site.pull()
 
 
 class Watch(threading.Thread):
@@ -223,7 +284,7 @@ def test_another_image_and_users_replace_the_registry_with_a_short_gap(site: Sit
         watch.start()
     try:
         run = site.serve(
-            registry_image="registry:3" if site.newer else "registry:2",
+            registry_image="registry:3" if site.small.newer else "registry:2",
             registry_users=[{"name": USER, "password_hash": password_hash}],
             registry_username=USER,
             registry_password=PASSWORD,
@@ -276,17 +337,13 @@ def test_a_host_proves_that_a_user_can_pull_with_the_clients_that_it_has(site: S
 
 
 @pytest.mark.usefixtures("served")
-def test_it_can_be_taken_away(machines: Hosts, site: Site) -> None:
-    run = site.stop()
+def test_it_is_all_taken_back(site: Site, new: dict[str, list[str]]) -> None:
+    # As if an upgrade had been cut off before the new container could take the place of the old one.
+    image = f"$(docker container inspect --format '{{{{.Image}}}}' {NAME})"
+    site.run("docker", f"docker create --name {NAME}-next --label {_registry_service.LABEL}= {image}")
+    run = site.reset()
     assert run.status == 0, run.output
     assert not any(site.answers(kind) for kind in ENGINES)
-    again = site.stop()
+    assert {kind: site.picture(kind) for kind in ENGINES} == new
+    again = site.reset()
     assert (again.status, again.changed) == (0, dict.fromkeys(ENGINES, 0)), again.output
-    left = machines.engine.docker(
-        "exec",
-        site.hosts["bare"].container,
-        "sh",
-        "-c",
-        f"ls -d /usr/local/bin/{NAME}* /etc/systemd/system/{NAME}* || :",
-    )
-    assert left == ""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import time
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.conftest import Description
+from tests.e2e.conftest import Description, only
 from tests.e2e.playbook import Run, play
 from tests.e2e.remote import Remote
 from tests.lab.charts import CHARTS
@@ -48,22 +47,20 @@ def fixture_site(lab: Description, deployed: Run, tmp_path_factory: pytest.TempP
     second = folder / "second.yml"
     second.write_text(yaml.safe_dump({"registry": {"hosts": {SECOND: {}}}}))
     # What is verified is a part of it: here it is about hosts.
-    lock = json.loads((Path(lab["site"]["tree"]) / "seahub.lock.json").read_text())
-    lock["references"] = [entry for entry in lock["references"] if entry["name"] in VERIFIED]
-    (folder / "seahub.lock.json").write_text(json.dumps(lock))
-    yield [*("-i", lab["inventory"], "-i", str(second)), *("-e", f"@{lab['vars']}", "-e", f"verify_source={folder}")]
+    verified = only(lab["site"]["tree"], *VERIFIED, folder=folder / "verified")
+    yield [*("-i", lab["inventory"], "-i", str(second)), *("-e", f"@{lab['vars']}", "-e", f"verify_source={verified}")]
     one = folder / "one.yml"
     plays = [
-        only(SECOND, "registry", tasks_from="reset", vars={"registry_reset_tree": True}),
-        only("registry", "registry"),
-        only("run", "client"),
+        one_role(SECOND, "registry", tasks_from="reset", vars={"registry_reset_tree": True}),
+        one_role("registry", "registry"),
+        one_role("run", "client"),
     ]
     one.write_text(yaml.safe_dump(plays))
     again = play(one, "-i", lab["inventory"], "-e", f"@{lab['vars']}")
     assert again.status == 0, again.output
 
 
-def only(hosts: str, role: str, tasks_from: str = "main", **keywords: Any) -> dict[str, Any]:
+def one_role(hosts: str, role: str, tasks_from: str = "main", **keywords: Any) -> dict[str, Any]:
     """A play with one role: deploy.yml would verify everything once more."""
     include = {"name": f"seahub.offline.{role}", "tasks_from": tasks_from}
     task = {"name": "Do it", "ansible.builtin.include_role": include}

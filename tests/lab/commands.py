@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import tempfile
@@ -57,15 +58,18 @@ def kept(target: Path, make: Callable[[Path], None]) -> Path:
     """`target`, made by `make` unless it is there.
 
     `make` gets another path, in the same directory, that becomes `target` only when it is complete: a run that was
-    killed leaves nothing that looks finished.
+    killed leaves nothing that looks finished. One that another one makes already is waited for.
     """
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as scratch:
-        unfinished = Path(scratch) / target.name
-        make(unfinished)
-        unfinished.rename(target)
+    with (target.parent / f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as scratch:
+                unfinished = Path(scratch) / target.name
+                make(unfinished)
+                unfinished.rename(target)
     return target
 
 
