@@ -18,12 +18,11 @@ import bcrypt
 import pytest
 import yaml
 
-from tests.e2e.conftest import Description
+from tests.e2e.conftest import Description, Small, inventory
+from tests.e2e.picture import PICTURE
 from tests.e2e.playbook import Run, play
 from tests.e2e.remote import Remote
-from tests.lab import engine
 from tests.lab.hosts import Hosts
-from tests.lab.lab import Lab
 
 # One that lacks nothing.
 HOST = "mounting"
@@ -34,29 +33,6 @@ USER, PASSWORD = "reader", "not a secret"
 DAEMON_JSON = '{ "log-level":"info",\n\n   "labels" : ["own=1"] }'
 CONFIG_JSON = '{"auths" : {"own.example":{"auth":"eDp5"}}}'
 HOSTS_LINE = "192.0.2.7\town.example  # ours\n"
-
-# What is not compared, and why:
-# - /root/.ansible: Ansible itself makes it, to bring its modules there
-# - /var/lib/seahub/tree: stays unless told; what is there is sent once only
-# - ports from 32768 on: containerd listens on another one after each start
-# - what is in engines but images, containers, volumes, networks and mirrors: a layer cache shows in none of these
-PICTURE = r"""
-cd /
-folders="etc usr/local root opt srv var/lib var/cache run/systemd/system"
-skip="( -path root/.ansible -o -path var/lib/docker -o -path var/lib/containerd -o -path var/lib/containers
-        -o -path var/lib/seahub/tree -o -path var/lib/systemd -o -path var/cache/private ) -prune -o"
-find $folders -xdev $skip -type d -printf 'folder %p %m %u:%g\n' | grep -v ' var/lib/seahub '
-find $folders -xdev $skip -type l -printf 'link %p %l\n'
-find etc usr/local root opt srv -xdev $skip -type f -printf 'file %p %m %u:%g\n' -exec sha256sum {} +
-docker image ls --all --format 'image {{.ID}} {{.Repository}}:{{.Tag}}'
-docker container ls --all --format 'container {{.Names}}'
-docker volume ls --format 'volume {{.Name}}'
-docker network ls --format 'network {{.Name}}'
-docker info --format 'mirrors {{json .RegistryConfig.Mirrors}}'
-podman image ls --format 'podman image {{.Names}}'
-systemctl list-unit-files --no-legend | awk '{print "unit", $1, $2}'
-ss -Hlntu | awk '{split($5, parts, ":"); if (parts[length(parts)] < 32768) print "port", $1, $5}'
-"""
 
 
 @dataclass(frozen=True)
@@ -77,34 +53,38 @@ class Site:
         values = json.dumps(self.variables | variables)
         return play(f"{playbook}.yml", "-i", self.hosts_file, "-e", values, *more)
 
+    def include(self, *roles: str) -> Run:
+        """Run roles alone."""
+        tasks = [{"name": role, "ansible.builtin.include_role": {"name": f"seahub.offline.{role}"}} for role in roles]
+        playbook = self.folder / "roles.yml"
+        playbook.write_text(yaml.safe_dump([{"hosts": "run", "become": True, "gather_facts": False, "tasks": tasks}]))
+        return play(playbook, "-i", self.hosts_file, "-e", json.dumps(self.variables))
+
     def picture(self) -> list[str]:
         """What there is on the host."""
         return sorted(self.remote.run("sh", "-c", PICTURE).splitlines())
 
 
 @pytest.fixture(name="site", scope="module")
-def fixture_site(running: Lab, lab: Description, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def fixture_site(
+    machines: Hosts, lab: Description, small: Small, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     """The host, as it is when it is new."""
     folder = tmp_path_factory.mktemp("reset")
-    tree = {"seahub_tree": str(folder / "tree"), "seahub_bundle": str(folder / "bundle.tar")}
-    small = {"seahub_images": ["busybox:1.35"], "seahub_image_list": "", "seahub_platforms": ["linux/amd64"]}
-    built = play("build.yml", "-e", f"@{lab['vars']}", "-e", json.dumps(tree | small))
-    assert built.status == 0, built.output
-    carrier = engine.running(running.settings)
-    assert carrier is not None
-    machines = Hosts(running.settings, carrier)
     host = machines.add(HOST)
     try:
-        login = yaml.safe_load(Path(lab["inventory"]).read_text())["all"]["children"]["run"]["vars"]
-        hosts = {HOST: {"ansible_host": host.address}}
-        (folder / "inventory.yml").write_text(yaml.safe_dump({"run": {"hosts": hosts, "vars": login}}))
-        (folder / "with_gone.yml").write_text(yaml.safe_dump({"run": {"hosts": {"gone": GONE} | hosts, "vars": login}}))
+        inventory(lab, folder / "inventory.yml", [host])
+        inventory(lab, folder / "with_gone.yml", [host], gone=GONE)
         users = [{"name": USER, "password_hash": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}]
         passwords = {f"{owner}_username": USER for owner in ("seahub", "client")}
         passwords |= {f"{owner}_password": PASSWORD for owner in ("seahub", "client")}
-        variables = {**tree, **passwords, "seahub_pki": str(folder / "pki"), "registry_users": users}
+        places = {
+            "seahub_tree": str(small.path),
+            "verify_source": str(small.verified),
+            "seahub_pki": str(folder / "pki"),
+        }
         with Remote(HOST, host.address, lab["ssh"]) as remote:
-            yield Site(folder, remote, variables)
+            yield Site(folder, remote, {**places, **passwords, "registry_users": users})
     finally:
         machines.drop(host)
 
@@ -141,12 +121,6 @@ def test_on_a_new_host_a_check_tells_what_would_be_done_and_changes_nothing(site
     assert not (site.folder / "pki").exists()
 
 
-def test_where_nothing_was_deployed_nothing_is_taken_back(site: Site, own: list[str]) -> None:
-    run = site.play("reset")
-    assert unchanged(run), run.output
-    assert site.picture() == own
-
-
 def test_where_deploying_has_failed_halfway_what_was_done_is_taken_back(site: Site, own: list[str]) -> None:
     failed = site.play("deploy", registry_image="busybox:1.35", registry_timeout=2)
     assert failed.status != 0
@@ -158,21 +132,30 @@ def test_where_deploying_has_failed_halfway_what_was_done_is_taken_back(site: Si
     assert site.remote.try_("test", "-e", "/var/lib/seahub").status != 0
 
 
-def test_what_was_deployed_is_taken_back_and_what_was_there_stays(site: Site, own: list[str]) -> None:
+@pytest.fixture(name="deployed_once", scope="module")
+def fixture_deployed_once(site: Site, own: list[str]) -> list[str]:
+    """The picture of the host after deploy.yml."""
     deployed = site.play("deploy")
     assert deployed.status == 0, deployed.output
+    picture = site.picture()
+    assert picture != own
+    return picture
+
+
+def test_what_was_deployed_is_taken_back_and_what_was_there_stays(
+    site: Site, own: list[str], deployed_once: list[str]
+) -> None:
     settings = json.loads(site.remote.read("/etc/docker/daemon.json"))
     assert settings == {**json.loads(DAEMON_JSON), "registry-mirrors": ["https://sea.hub:5000"]}
     logins = json.loads(site.remote.read("/root/.docker/config.json"))["auths"]
     assert set(logins) == {"own.example", "sea.hub:5000"}
     assert HOSTS_LINE.encode() in site.remote.read("/etc/hosts")
-    there = site.picture()
 
     checked = site.play("reset", "--check", "--diff")
     assert checked.status == 0, checked.output
     assert checked.changed[HOST] > 0
     assert "the container seahub-registry is there" in checked.output
-    assert site.picture() == there
+    assert site.picture() == deployed_once
 
     run = site.play("reset")
     assert run.status == 0, run.output
@@ -182,9 +165,11 @@ def test_what_was_deployed_is_taken_back_and_what_was_there_stays(site: Site, ow
     assert unchanged(again), again.output
 
 
-def test_after_a_reset_deploying_does_the_same_again(site: Site) -> None:
+def test_after_a_reset_deploying_does_the_same_again(site: Site, deployed_once: list[str]) -> None:
     # It proves that the host can pull, or fails.
     deployed = site.play("deploy")
     assert deployed.status == 0, deployed.output
-    again = site.play("deploy")
+    assert site.picture() == deployed_once
+    # What deploy.yml does beside this changes nothing on a host.
+    again = site.include("registry", "client")
     assert unchanged(again), again.output
