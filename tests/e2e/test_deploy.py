@@ -85,11 +85,6 @@ def verify(lab: Description, folder: Path) -> Verdict:
     )
 
 
-def deploy(lab: Description) -> Run:
-    """Run deploy.yml."""
-    return play("deploy.yml", "-i", lab["inventory"], "-e", f"@{lab['vars']}")
-
-
 # The whole
 
 
@@ -106,29 +101,20 @@ def test_the_lock_names_all_that_was_asked_for_with_the_digests_of_upstream(
 
 
 def test_every_cell_of_the_matrix_is_right(lab: Description, deployed: Run, locked: list[Locked]) -> None:
+    assert all_are_right(lab, locked) in deployed.output
+
+
+def all_are_right(lab: Description, locked: list[Locked]) -> str:
+    """What is said where nothing is wrong."""
     charts = sum(entry.kind == "chart" for entry in locked)
     images = sum(len(entry.names) for entry in locked if entry.kind == "image")
     pulls = (charts * len(HOST_HELM) + images) * len(lab["hosts"])
-    assert f"{pulls} of {pulls} pulls are right" in deployed.output
+    return f"{pulls} of {pulls} pulls are right"
 
 
 def test_a_second_build_changes_nothing(lab: Description) -> None:
     again = play("build.yml", "-e", f"@{lab['vars']}")
     assert (again.status, again.changed) == (0, {"localhost": 0}), again.output
-
-
-def test_a_second_deploy_changes_nothing_and_leaves_no_image_that_it_pulled(
-    lab: Description, hosts: dict[str, Remote]
-) -> None:
-    before = {name: images(host) for name, host in hosts.items()}
-    again = deploy(lab)
-    assert (again.status, again.changed) == (0, dict.fromkeys(lab["hosts"], 0)), again.output
-    assert {name: images(host) for name, host in hosts.items()} == before
-
-
-def images(host: Remote) -> set[str]:
-    """The images that a host has."""
-    return set(host.run("docker", "image", "ls", "--all", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}").splitlines())
 
 
 # By hand on a run host
@@ -265,33 +251,35 @@ def away(host: Remote, path: str) -> Iterator[None]:
         host.run("mv", f"{STORAGE}/away", path)
 
 
-def test_verify_names_what_has_a_damaged_blob(
+def test_verify_names_what_has_a_damaged_blob_and_the_removed_tag(
     lab: Description, registry_host: Remote, locked: list[Locked], tmp_path: Path
 ) -> None:
     redis, ledger = find(locked, "library/redis"), find(locked, "helm-charts/ledger")
+    app = find(locked, "team/project/app")
     with (
         damaged(registry_host, last_layer(registry_host, redis)),
         damaged(registry_host, last_layer(registry_host, ledger)),
+        away(registry_host, f"{STORAGE}/repositories/team/project/app/_manifests/tags/{app.tag}"),
     ):
         verdict = verify(lab, tmp_path)
     assert verdict.run.status != 0
-    assert verdict.wrong == {host: {*redis.pulls(), *ledger.pulls()} for host in lab["hosts"]}, verdict.run.output
+    wrong = {*redis.pulls(), *ledger.pulls(), *app.pulls()}
+    assert verdict.wrong == dict.fromkeys(lab["hosts"], wrong), verdict.run.output
 
 
-def test_verify_names_the_removed_tag(
-    lab: Description, registry_host: Remote, locked: list[Locked], tmp_path: Path
+def test_when_all_is_right_again_deploying_changes_nothing_and_leaves_no_image_that_it_pulled(
+    lab: Description, hosts: dict[str, Remote], locked: list[Locked]
 ) -> None:
-    app = find(locked, "team/project/app")
-    with away(registry_host, f"{STORAGE}/repositories/team/project/app/_manifests/tags/{app.tag}"):
-        verdict = verify(lab, tmp_path)
-    assert verdict.run.status != 0
-    assert verdict.wrong == {host: set(app.pulls()) for host in lab["hosts"]}, verdict.run.output
+    before = {name: images(host) for name, host in hosts.items()}
+    again = play("deploy.yml", "-i", lab["inventory"], "-e", f"@{lab['vars']}")
+    assert (again.status, again.changed) == (0, dict.fromkeys(lab["hosts"], 0)), again.output
+    assert all_are_right(lab, locked) in again.output
+    assert {name: images(host) for name, host in hosts.items()} == before
 
 
-def test_verify_is_content_when_all_is_right_again(lab: Description, tmp_path: Path) -> None:
-    verdict = verify(lab, tmp_path)
-    assert verdict.run.status == 0, verdict.run.output
-    assert not any(verdict.wrong.values())
+def images(host: Remote) -> set[str]:
+    """The images that a host has."""
+    return set(host.run("docker", "image", "ls", "--all", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}").splitlines())
 
 
 def last_layer(host: Remote, entry: Locked) -> str:
