@@ -328,7 +328,9 @@ class ActionModule(ActionBase):
         if self._facts:
             result["ansible_facts"] = self._facts
         if self._task.check_mode and plan.changed:
-            result["msg"] = f"would send {len(plan.blobs)} blobs ({size(plan.size)}) and set {len(tags)} tags"
+            others = ", ".join((self._fetch_from or {}).get("addresses", ()))
+            fetch = f"fetch from {others} or " if others else ""
+            result["msg"] = f"would {fetch}send {len(plan.blobs)} blobs ({size(plan.size)}) and set {len(tags)} tags"
         if self._task.diff:
             result["diff"] = {
                 "before_header": f"{self._dest} (tags)",

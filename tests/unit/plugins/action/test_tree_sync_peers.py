@@ -43,6 +43,7 @@ def results(folder: Path) -> dict[str, Any]:
 def test_check_mode_fetches_nothing(folder: Path, results: dict[str, Any]) -> None:
     checked = results["checked"]
     assert (checked["changed"], checked["sent_blobs"], checked["fetched_blobs"]) == (True, 7, 0)
+    assert checked["msg"].startswith("would fetch from 127.0.0.2, 127.0.0.3 or send 7 blobs (")
     assert not (folder / "checked").exists()
 
 
