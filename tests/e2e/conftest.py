@@ -21,6 +21,7 @@ from tests.lab import engine, registry3
 from tests.lab.hosts import Host, Hosts
 from tests.lab.images import build
 from tests.lab.lab import Lab
+from tests.lab.programs import REGISTRY_3
 from tests.lab.upstream import Upstream
 
 HOSTS = 3
@@ -114,7 +115,7 @@ def fixture_small(running: Lab, lab: Description, tmp_path_factory: pytest.TempP
     """For tests of hosts, to which the content of the tree is nothing. It stays as it is."""
     folder = tmp_path_factory.mktemp("small")
     images = ["busybox:1.35"]
-    if registry3.can_be_built():
+    if REGISTRY_3.can_be_built():
         upstream = Upstream(running.settings)
         image = build(running.settings, registry3.image(running.settings))
         upstream.client(upstream.open).push("library/registry", "3", image.blobs, image.manifests)

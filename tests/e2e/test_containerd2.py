@@ -23,12 +23,8 @@ import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils.clients import _configuration, _runtimes
 from ansible_collections.seahub.offline.plugins.module_utils.clients._redirects import Redirect, Registry
-from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
-from tests.bench.servers import free_port, registry_over_tls
-from tests.lab import containerd2
-from tests.lab.images import BUSYBOX, BuiltImage, build
-from tests.lab.settings import Settings
-from tests.unit.https_server import make_certificate
+from tests.e2e.served import needed, served
+from tests.lab.programs import CONTAINERD_2, CRICTL
 
 SECONDS = 60.0
 PAUSE = "sea.hub:5000/pause:3.10"
@@ -117,7 +113,7 @@ class Host:
     def pull(self, client: str, name: str) -> subprocess.CompletedProcess[str]:
         """Pull with `ctr`, which has to be told of the folder, or as Kubernetes does: config.toml names it then."""
         if client == "kubernetes":
-            return self.run("cri-pull", self.socket, name)
+            return self.run(needed(CRICTL) / "crictl", "--runtime-endpoint", f"unix://{self.socket}", "pull", name)
         options = ("--snapshotter", "native", "--hosts-dir", self.hosts)
         return self.run("ctr", "--address", self.socket, "images", "pull", *options, name)
 
@@ -127,23 +123,16 @@ class Host:
         done = self.run("ctr", "--address", self.socket, "--namespace", namespace, "images", "ls", "--quiet")
         return done.stdout.splitlines()
 
-    def run(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run one of the programs, however it ends."""
+    def run(self, program: str | Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a program, which may be one of the host's, however it ends."""
         command = (self.programs / program, *arguments)
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
 
 
-@pytest.fixture(name="programs", scope="module")
-def fixture_programs() -> Path:
-    """The programs of this generation."""
-    if not containerd2.can_be_built():
-        pytest.skip("there is no Go that is new enough to build it")
-    return containerd2.programs(Settings())
-
-
 @pytest.fixture(name="host")
-def fixture_host(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+def fixture_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host on which the library finds this containerd, and its configuration in the test's folder."""
+    programs = needed(CONTAINERD_2)
     host = Host(programs, tmp_path / "c")
     host.folder.mkdir()
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
@@ -171,28 +160,11 @@ def test_it_sees_what_was_written_and_what_was_there(host: Host, text: str | Non
     assert not host.hosts.exists()
 
 
-def put(tree: Tree, image: BuiltImage) -> None:
-    """Put an image into a tree, which a registry can serve then."""
-    name = image.image.repository
-    for part in (*image.blobs, *image.manifests):
-        tree.put_blob(part.digest, part.data)
-    for blob in image.blobs:
-        tree.link_layer(name, blob.digest)
-    for manifest in image.manifests:
-        tree.link_manifest(name, manifest.digest)
-    tree.set_tag(name, image.image.tag, image.digest)
-
-
 @pytest.fixture(name="registry")
 def fixture_registry(tmp_path: Path) -> Iterator[Registry]:
     """A registry with one image, as the clients see it."""
-    built = build(Settings(), BUSYBOX)
-    put(Tree(str(tmp_path / "tree")), built)
-    certificate = make_certificate(tmp_path / "pki", "sea.hub", "127.0.0.1")
-    address = f"127.0.0.1:{free_port()}"
-    with registry_over_tls(tmp_path / "tree", tmp_path, address, certificate):
-        authorities = Path(certificate.ca_certificate).read_text()
-        yield Registry(endpoints=(address,), authorities=authorities, redirects=(Redirect("docker.io"),))
+    with served(tmp_path, ["library/busybox"]) as found:
+        yield Registry((found.address,), found.authorities, redirects=(Redirect("docker.io"),))
 
 
 @pytest.mark.parametrize("client", ["ctr", "kubernetes"])

@@ -16,7 +16,8 @@ import pytest
 
 from ansible_collections.seahub.offline.plugins.module_utils.serving import _registry_config
 from ansible_collections.seahub.offline.plugins.module_utils.serving._registry_config import Paths, Wishes
-from tests.lab import registry3
+from tests.e2e.served import needed
+from tests.lab.programs import REGISTRY_3
 from tests.lab.settings import Settings
 from tests.lab.upstream import program
 from tests.unit.https_server import make_certificate
@@ -47,9 +48,7 @@ def fixture_registry(request: pytest.FixtureRequest) -> Path:
     """The program of one generation."""
     if request.param == "2":
         return program(Settings())
-    if not registry3.can_be_built():
-        pytest.skip("there is no Go that is new enough to build it")
-    return registry3.program(Settings())
+    return needed(REGISTRY_3) / "registry"
 
 
 @pytest.mark.parametrize("wishes", WISHES.values(), ids=WISHES)

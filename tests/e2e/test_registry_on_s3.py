@@ -24,7 +24,8 @@ from ansible_collections.seahub.offline.plugins.module_utils.serving._image_arch
 from ansible_collections.seahub.offline.plugins.module_utils.trees._tree import Tree
 from ansible_collections.seahub.offline.plugins.modules import registry_service, tree_push
 from tests.bench.servers import free_port
-from tests.lab import registry3
+from tests.e2e.served import needed
+from tests.lab.programs import REGISTRY_3
 from tests.lab.settings import Settings
 from tests.lab.upstream import program
 from tests.registry import s3
@@ -189,9 +190,7 @@ def fixture_program(request: pytest.FixtureRequest) -> Path:
     """The program of one generation."""
     if request.param == "2":
         return program(Settings())
-    if not registry3.can_be_built():
-        pytest.skip("there is no Go that is new enough to build it")
-    return registry3.program(Settings())
+    return needed(REGISTRY_3) / "registry"
 
 
 @pytest.fixture(name="site")

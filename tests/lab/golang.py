@@ -8,42 +8,60 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from .commands import run, say
+from .commands import kept, run, say
+from .settings import Settings, recipe_key
 
 
-def is_there(release: tuple[int, int]) -> bool:
-    """Whether there is a Go of that release or a newer one."""
-    if not shutil.which("go"):
-        return False
-    found = re.match(r"go(\d+)\.(\d+)", run(["go", "env", "GOVERSION"]))
-    return found is not None and (int(found[1]), int(found[2])) >= release
+@dataclass(frozen=True)
+class Programs:
+    """Programs that are built together.
 
-
-def build(
-    packages: Sequence[str],
-    version: str,
-    target: Path,
-    scratch: Path,
-    tags: Sequence[str] = (),
-    own: Mapping[str, Path] | None = None,
-) -> None:
-    """Build programs of one version.
-
-    :param packages: one, whose program becomes `target`, or several, whose programs go into that folder.
-    :param scratch: a folder for the work, which is not there yet.
-    :param tags: Go's build tags.
-    :param own: the sources of further programs by their names, which may use what those packages do.
+    - name: of their folder in the cache.
+    - packages: what is built; with `own`, what that uses.
+    - version: of their module.
+    - release: the Go that their module asks for.
+    - tags: Go's build tags.
+    - instead: what takes the place of modules that cannot be had, each as `go mod edit -replace` wants it.
+    - own: the source of a program of the lab's.
     """
-    say(f"building {', '.join(packages)} {version}")
-    scratch.mkdir()
-    (scratch / "go.mod").write_text("module lab\n")
-    run(["go", "get", *(f"{package}@{version}" for package in packages)], cwd=scratch)
-    for name, source in (own or {}).items():
-        (scratch / name).mkdir()
-        shutil.copy(source, scratch / name)
-    options = ["-trimpath", "-ldflags", "-s -w", "-tags", ",".join(tags), "-o", str(target)]
-    wanted = [*packages, *(f"./{name}" for name in own or {})]
-    run(["go", "build", *options, *wanted], cwd=scratch, env={**os.environ, "CGO_ENABLED": "0"})
+
+    name: str
+    packages: tuple[str, ...]
+    version: str
+    release: tuple[int, int]
+    tags: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
+    own: Path | None = None
+
+    def can_be_built(self) -> bool:
+        """Whether there is a Go that is new enough."""
+        if not shutil.which("go"):
+            return False
+        found = re.match(r"go(\d+)\.(\d+)", run(["go", "env", "GOVERSION"]))
+        return found is not None and (int(found[1]), int(found[2])) >= self.release
+
+    def built(self, settings: Settings) -> Path:
+        """The folder with the programs, built if it is not in the cache: that takes a minute or some."""
+        source = self.own.read_text() if self.own else ""
+        recipe = recipe_key(self.packages, self.version, self.tags, self.instead, source)
+        return kept(settings.cache / self.name / recipe, self._build)
+
+    def _build(self, folder: Path) -> None:
+        say(f"building {self.name} {self.version}")
+        module = folder.with_name("module")
+        module.mkdir()
+        (module / "go.mod").write_text("module lab\n")
+        for replacement in self.instead:
+            run(["go", "mod", "edit", "-replace", replacement], cwd=module)
+        run(["go", "get", *(f"{package}@{self.version}" for package in self.packages)], cwd=module)
+        wanted = list(self.packages)
+        if self.own:
+            (module / self.own.stem).mkdir()
+            shutil.copy(self.own, module / self.own.stem)
+            wanted = [f"./{self.own.stem}"]
+        folder.mkdir()
+        options = ["-trimpath", "-ldflags", "-s -w", "-tags", ",".join(self.tags), "-o", str(folder)]
+        run(["go", "build", *options, *wanted], cwd=module, env={**os.environ, "CGO_ENABLED": "0"})

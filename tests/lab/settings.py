@@ -49,14 +49,6 @@ HOST_PACKAGES = (
     "curl",
 )
 
-# The newest of the registry's releases that can be had as a Go module; it is built where there is a Go to build it.
-REGISTRY_3 = "v3.0.0"
-GO = (1, 23)
-
-# Debian 12 has containerd 1.6; this one has version 3 of config.toml. And the Go that its module asks for.
-CONTAINERD_2 = "v2.1.9"
-CONTAINERD_2_GO = (1, 24)
-
 # Hosts that tests ask for: what the others have, and they lack.
 HOST_KINDS = {
     "docker": ("podman",),

@@ -12,6 +12,7 @@ None of them leaves a way back to the real host, save that of docker, which know
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from typing import Sequence
@@ -118,8 +119,7 @@ def registries_yaml(text: str | None, registry: Registry, authorities: str) -> s
         mirrors[host] = _mirror(registry.endpoints, redirect.prefixes[0])
     lines = _with_entries((text or "").splitlines(), "mirrors", mirrors)
     if authorities:
-        tls = ["  tls:", f"    ca_file: {json.dumps(authorities)}"]
-        lines = _with_entries(lines, "configs", dict.fromkeys(registry.endpoints, tls))
+        lines = _with_key(lines, "configs", registry.endpoints, "tls", f"ca_file: {json.dumps(authorities)}")
     return "\n".join(lines) + "\n"
 
 
@@ -130,35 +130,81 @@ def _mirror(endpoints: Sequence[str], prefix: str) -> list[str]:
 
 _TOP_LEVEL = re.compile(r"^(\"?)([A-Za-z_]+)\1\s*:(.*)$")
 _EMPTY = re.compile(r"\s*(?:\{\s*\}|~|null)?\s*(?:#.*)?$")
-_ENTRY = re.compile(r"^( +)(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'#][^\"'#]*?))\s*:(?:\s.*)?$")
+_ENTRY = re.compile(r"^( +)(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'#][^\"'#]*?))\s*:((?:\s.*)?)$")
 
 
-def _with_entries(lines: list[str], block: str, entries: dict[str, list[str]]) -> list[str]:
-    """Put entries first into a block at the top level, which is made if it is not there."""
-    found = [number for number, line in enumerate(lines) if _top_level(line) == block]
+@dataclasses.dataclass(frozen=True)
+class _Block:
+    """The lines of a key at the top level: what is below it, and what comes before, the key itself last, and after."""
+
+    before: list[str]
+    body: list[str]
+    after: list[str]
+
+    @property
+    def indent(self) -> str:
+        return _indent(self.body, "  ")
+
+    def around(self, body: list[str]) -> list[str]:
+        return [*self.before, *body, *self.after]
+
+
+def _with_entries(lines: list[str], name: str, entries: dict[str, list[str]]) -> list[str]:
+    """Put entries first into a block, in place of those of the same names."""
+    block = _block(lines, name)
+    return block.around([*_entry_lines(entries, block.indent), *_without(block.body, set(entries), block.indent)])
+
+
+def _with_key(lines: list[str], name: str, entries: Sequence[str], key: str, below: str) -> list[str]:
+    """Put a key with a line below it into entries of a block; the other keys of an entry that is there stay."""
+    block = _block(lines, name)
+    pieces = _pieces(block.body, block.indent)
+    new = [entry for entry in entries if entry not in {said for said, _piece in pieces}]
+    body = _entry_lines({entry: [f"  {key}:", f"    {below}"] for entry in new}, block.indent)
+    for said, piece in pieces:
+        body += _keyed(piece, said, key, below) if said in entries else piece
+    return block.around(body)
+
+
+def _keyed(piece: list[str], entry: str, key: str, below: str) -> list[str]:
+    head, *body = piece
+    match = _ENTRY.match(head)
+    own = " " * _depth(head)
+    indent = _indent(body, f"{own}  ")
+    return [
+        *_opened(head, match.group(5) if match else "", f"{own}{json.dumps(entry)}:", entry),
+        _marked_lines.added(f"{indent}{key}:"),
+        _marked_lines.added(f"{indent}  {below}"),
+        *_without(body, {key}, indent),
+    ]
+
+
+def _block(lines: list[str], name: str) -> _Block:
+    """Find a block at the top level, or make it."""
+    found = [number for number, line in enumerate(lines) if _top_level(line) == name]
     if not found:
-        return [*lines, _marked_lines.added(f"{block}:"), *_entry_lines(entries, "  ")]
+        return _Block([*lines, _marked_lines.added(f"{name}:")], [], [])
     start = found[0]
     match = _TOP_LEVEL.match(lines[start])
-    said = match.group(3) if match else ""
-    if not _EMPTY.match(said) or any("\t" in line[: len(line) - len(line.lstrip())] for line in lines):
-        raise RegistriesYamlError(
-            f"registries.yaml: what stands under {block} is written in one line, or indented with tabs: "
-            "write it as a block, one entry under the other, so that entries can be added"
-        )
+    head = _opened(lines[start], match.group(3) if match else "", f"{name}:", name)
+    if any("\t" in line[: len(line) - len(line.lstrip())] for line in lines):
+        raise _unfit(name)
     end = next((n for n in range(start + 1, len(lines)) if lines[n][:1] not in ("", " ", "#")), len(lines))
-    body = lines[start + 1 : end]
-    head = lines[start]
-    if said.partition("#")[0].strip():
-        head = _marked_lines.aside(head) + "\n" + _marked_lines.added(f"{block}:")
-    indent = next((" " * _depth(line) for line in body if _is_content(line)), "  ")
-    return [
-        *lines[:start],
-        *head.split("\n"),
-        *_entry_lines(entries, indent),
-        *_without(body, set(entries), len(indent)),
-        *lines[end:],
-    ]
+    return _Block([*lines[:start], *head], lines[start + 1 : end], lines[end:])
+
+
+def _opened(line: str, said: str, key: str, name: str) -> list[str]:
+    """Return a key's line such that lines can follow below it: one that says that there is nothing is put aside."""
+    if not _EMPTY.match(said):
+        raise _unfit(name)
+    return [_marked_lines.aside(line), _marked_lines.added(key)] if said.partition("#")[0].strip() else [line]
+
+
+def _unfit(name: str) -> RegistriesYamlError:
+    return RegistriesYamlError(
+        f"registries.yaml: what stands under {name} is written in one line, or indented with tabs: "
+        "write it as a block, one entry under the other, so that entries can be added"
+    )
 
 
 def _entry_lines(entries: dict[str, list[str]], indent: str) -> list[str]:
@@ -169,16 +215,28 @@ def _entry_lines(entries: dict[str, list[str]], indent: str) -> list[str]:
     ]
 
 
-def _without(body: list[str], names: set[str], indent: int) -> list[str]:
+def _without(body: list[str], names: set[str], indent: str) -> list[str]:
     """Put aside the entries of these names."""
-    kept = []
-    in_entry = False
+    return [
+        _marked_lines.aside(line) if name in names and _is_content(line) else line
+        for name, piece in _pieces(body, indent)
+        for line in piece
+    ]
+
+
+def _pieces(body: list[str], indent: str) -> list[tuple[str, list[str]]]:
+    """Take the lines of a block apart into its entries by their names; what comes before the first one has none."""
+    pieces: list[tuple[str, list[str]]] = [("", [])]
     for line in body:
-        if _is_content(line) and _depth(line) <= indent:
+        if _is_content(line) and _depth(line) <= len(indent):
             match = _ENTRY.match(line)
-            in_entry = match is not None and next(filter(None, match.groups()[1:]), "") in names
-        kept.append(_marked_lines.aside(line) if in_entry and _is_content(line) else line)
-    return kept
+            pieces.append((next(filter(None, match.groups()[1:4]), "") if match else "", []))
+        pieces[-1][1].append(line)
+    return pieces
+
+
+def _indent(body: list[str], default: str) -> str:
+    return next((" " * _depth(line) for line in body if _is_content(line)), default)
 
 
 def _top_level(line: str) -> str:

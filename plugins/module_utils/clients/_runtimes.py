@@ -376,8 +376,11 @@ def _check_podman(registry: Registry | None) -> None:
 # ---- k3s and RKE2: https://docs.k3s.io/installation/private-registry, https://docs.rke2.io/install/private_registry
 
 
+RANCHER_FOLDER = "/etc/rancher"
+
+
 def _rancher_plan(name: str, files: Configuration, registry: Registry) -> Plan:
-    folder = f"/etc/rancher/{name}"
+    folder = os.path.join(RANCHER_FOLDER, name)
     authorities = f"{folder}/seahub-ca.crt" if registry.authorities else ""
     edits = [_whole(authorities, registry.authorities)] if authorities else []
     edits.append(

@@ -125,7 +125,51 @@ def test_what_k3s_has_is_merged_with(text: str | None, expected: object) -> None
     assert _marked_lines.strip(changed) == (text or "")
 
 
-@pytest.mark.parametrize("text", ["mirrors: {docker.io: {endpoint: [x]}}\n", "mirrors:\n\tdocker.io:\n"])
+LOGIN = """configs:
+    # the user of the cluster
+    "sea.hub:5000":
+       auth:
+          username: x
+       tls:
+          insecure_skip_verify: true
+
+          # no more
+       other: 1
+    'own:5000':
+       tls: {ca_file: /own.crt}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            LOGIN,
+            {
+                "sea.hub:5000": {"tls": {"ca_file": "/ca.crt"}, "auth": {"username": "x"}, "other": 1},
+                "own:5000": {"tls": {"ca_file": "/own.crt"}},
+            },
+        ),
+        ("configs:\n  sea.hub:5000:\n", OURS["configs"]),
+        ("configs:\n  sea.hub:5000: {} # nothing\n", OURS["configs"]),
+        ("configs:\n  sea.hub:5000:\n  own: {}\n", {**OURS["configs"], "own": {}}),
+    ],
+)
+def test_a_password_for_the_registry_stays(text: str, expected: object) -> None:
+    changed = _runtime_files.registries_yaml(text, ONE, "/ca.crt")
+    assert yaml.safe_load(changed) == {**OURS, "configs": expected}
+    assert _marked_lines.strip(changed) == text
+    assert _runtime_files.registries_yaml(_marked_lines.strip(changed), ONE, "/ca.crt") == changed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mirrors: {docker.io: {endpoint: [x]}}\n",
+        "mirrors:\n\tdocker.io:\n",
+        "configs:\n  sea.hub:5000: {auth: {username: x}}\n",
+    ],
+)
 def test_what_leaves_no_place_for_lines_is_an_error(text: str) -> None:
     with pytest.raises(RegistriesYamlError, match="block"):
-        _runtime_files.registries_yaml(text, ONE, "")
+        _runtime_files.registries_yaml(text, ONE, "/ca.crt")
