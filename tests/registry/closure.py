@@ -14,17 +14,24 @@ from pathlib import Path
 LAYOUT = Path("docker/registry/v2")
 
 
-def broken_tags(root: Path, hashed: bool = True) -> list[str]:
+def broken_tags(root: Path, hashed: bool = True, *, in_place: bool = False) -> list[str]:
     """Return what is wrong with the tags of a tree; nothing if each has all that it needs.
 
     :param hashed: read the layers too; else only the size of their files is looked at.
+    :param in_place: whether a registry writes the tree at this moment: it writes links in place, and one that has no
+        content yet is no tag to it.
     """
     repositories = root / LAYOUT / "repositories"
     return [
         f"{link.relative_to(repositories)}: {problem}"
         for link in _tags(repositories)
-        for problem in _problems(root, link.parents[4], link.read_text(), hashed)
+        for digest in [link.read_text()]
+        for problem in (_problems(root, link.parents[4], digest, hashed) if digest else _emptiness(in_place))
     ]
+
+
+def _emptiness(in_place: bool) -> list[str]:
+    return [] if in_place else ["the tag is empty"]
 
 
 def _tags(repositories: Path) -> Iterator[Path]:

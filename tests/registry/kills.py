@@ -66,10 +66,14 @@ class Runner:
 
 
 class Watcher:
-    """Looks at the tags of a tree again and again, from another thread."""
+    """Looks at the tags of a tree again and again, from another thread.
+
+    `in_place` says that a registry writes it (see `broken_tags`).
+    """
 
     def __init__(self) -> None:
         self.root: Path | None = None
+        self.in_place = False
         self.looks = 0
         self.problems: list[str] = []
         self._looking = threading.Lock()
@@ -95,7 +99,7 @@ class Watcher:
 
     def _look(self, root: Path) -> None:
         try:
-            found = broken_tags(root, hashed=False)
+            found = broken_tags(root, hashed=False, in_place=self.in_place)
         except FileNotFoundError:
             # Removed between two looks at it.
             return
