@@ -12,6 +12,10 @@ STAMP := $(VENV)/requirements.stamp
 EXTRA_ARGS ?=
 # One process has the lab and its hosts, the other what needs none of that.
 E2E := pytest --numprocesses 2 --dist loadgroup tests/e2e
+# The lab takes a while to come up: once for all that follows, and down again unless it was there before.
+IN_LAB := python -m tests.lab status && was=up || was=down; \
+	trap '[ $$was = up ] || python -m tests.lab down' EXIT; \
+	python -m tests.lab up;
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Ansible refuses to start under a locale that is not UTF-8, and a bare environment has none.
@@ -46,14 +50,9 @@ lab-down: $(STAMP)  ## Take the lab down
 .PHONY: test
 test: lint sanity unit lab-tests  ## Run every check
 
-# The lab takes a while to come up: once for both, and down again unless it was there before.
 .PHONY: lab-tests
 lab-tests: $(STAMP)  ## Run the end-to-end tests and molecule in one lab
-	python -m tests.lab status && was=up || was=down; \
-	trap '[ $$was = up ] || python -m tests.lab down' EXIT; \
-	python -m tests.lab up; \
-	$(E2E); \
-	molecule test --all
+	$(IN_LAB) $(E2E); molecule test --all
 
 .PHONY: lint
 lint: $(STAMP)  ## Check style, types, documentation and changelog
@@ -76,7 +75,7 @@ unit: $(STAMP)  ## Run the unit tests
 
 .PHONY: e2e
 e2e: $(STAMP)  ## Run the end-to-end tests in the lab
-	$(E2E)
+	$(IN_LAB) $(E2E)
 
 .PHONY: molecule
 molecule: $(STAMP)  ## Drive the roles on the hosts of the lab
