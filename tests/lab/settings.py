@@ -55,6 +55,7 @@ HOST_KINDS = {
     "podman": ("docker", "containerd"),
     "bare": ("docker", "containerd", "podman"),
     "mounting": (),
+    "walled": (),
 }
 
 # Not any free port: references name it, and a lab that is brought up again has to answer to those of the last one.

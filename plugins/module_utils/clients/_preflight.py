@@ -234,7 +234,8 @@ def way(addresses: Iterable[str], number: int) -> list[Finding]:
                     Finding(
                         "way",
                         f"the registry's address {address} is not reached on port {number}: {error}",
-                        "look at routes and firewalls between the two hosts, or set seahub_registry_address",
+                        "look at routes and firewalls between the two hosts, let deploy.yml open that of the registry "
+                        "host with seahub_open_firewall, or set seahub_registry_address",
                     )
                 )
     return findings
