@@ -249,3 +249,15 @@ def test_reset_closes_what_was_opened_and_nothing_else(site: Site, before: str) 
     assert reset.status == 0, reset.output
     assert site.rules() == before
     assert site.registry.try_("test", "-e", FOLDER).status != 0
+
+
+def test_reset_closes_one_that_has_ended_for_when_it_starts(site: Site, before: str) -> None:
+    opened = site.run("registry", entry="firewall", seahub_open_firewall=True)
+    assert opened.status == 0, opened.output
+    site.registry.run(*site.firewall.stop.split())
+    reset = site.run("registry", entry="firewall_reset")
+    assert reset.status == 0, reset.output
+    for command in site.firewall.start:
+        site.registry.run(*command.split())
+    assert site.rules() == before
+    site.registry.run("rm", "-r", FOLDER)
