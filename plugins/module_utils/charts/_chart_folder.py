@@ -132,8 +132,17 @@ def _ignore_rules(path: str) -> list[_Rule]:
         raise InvalidChart(f"{path}/{_IGNORE} cannot be read: {error}") from error
 
 
-def _files(root: str, parent: str, rules: list[_Rule]) -> Iterator[str]:
-    """Yield the names of the files of a chart, Chart.yaml first as in Helm's own archives, then sorted."""
+def _files(root: str, parent: str, rules: list[_Rule], above: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the names of the files of a chart, Chart.yaml first as in Helm's own archives, then sorted.
+
+    :param above: the folders in which the parent lies, without links.
+    """
+    # The kernel notices such a circle as well, but not always at the same depth.
+    here = os.path.realpath(os.path.join(root, parent))
+    if here in above:
+        raise InvalidChart(
+            f"{root}/{parent} is a link that leads back to a folder in which it lies: a chart cannot hold it"
+        )
     names = sorted(os.listdir(os.path.join(root, parent)), key=lambda name: (name != "Chart.yaml", name))
     for name in (f"{parent}/{item}" if parent else item for item in names):
         path = os.path.join(root, name)
@@ -142,7 +151,7 @@ def _files(root: str, parent: str, rules: list[_Rule]) -> Iterator[str]:
                 raise InvalidChart(f"{root}/{_IGNORE} ignores its own Chart.yaml")
             continue
         if os.path.isdir(path):
-            yield from _files(root, name, rules)
+            yield from _files(root, name, rules, (*above, here))
         elif os.path.isfile(path):
             yield name
         else:
