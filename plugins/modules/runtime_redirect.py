@@ -24,7 +24,9 @@ description:
     that containerd looks at. If it looks at none, C(config_path) is set in C(/etc/containerd/config.toml), which
     takes a restart; running containers go on."
   - "B(podman) and B(crio): C(/etc/containers/certs.d) and drop-ins in C(/etc/containers/registries.conf.d), without a
-    way back to the real host. CRI-O is told to read them again. Buildah and skopeo read them too."
+    way back to the real host. CRI-O is told to read them again. Buildah and skopeo read them too. A sandbox image is
+    set in C(/etc/crio/crio.conf.d). If that folder was not there when CRI-O was started, CRI-O has to be restarted,
+    which is left to you; RV(restart_needed) has it then."
   - "B(k3s) and B(rke2): C(registries.yaml) and a drop-in with C(disable-default-registry-endpoint), both in
     C(/etc/rancher), which are read when the service starts. Releases of before 2024 do not know that option and try the
     real host last."

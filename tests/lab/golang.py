@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,16 @@ from pathlib import Path
 
 from .commands import kept, run, say
 from .settings import Settings, recipe_key
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """A release of a module that lacks what another asks of it, and a file for one of its packages that adds it."""
+
+    module: str
+    version: str
+    package: str
+    file: Path
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class Programs:
     - release: the Go that their module asks for.
     - tags: Go's build tags.
     - instead: what takes the place of modules that cannot be had, each as `go mod edit -replace` wants it.
+    - supplements: likewise, where no release does without more.
     - own: the source of a program of the lab's.
     """
 
@@ -34,6 +46,7 @@ class Programs:
     release: tuple[int, int]
     tags: tuple[str, ...] = ()
     instead: tuple[str, ...] = ()
+    supplements: tuple[Supplement, ...] = ()
     own: Path | None = None
 
     def can_be_built(self) -> bool:
@@ -45,8 +58,9 @@ class Programs:
 
     def built(self, settings: Settings) -> Path:
         """The folder with the programs, built if it is not in the cache: that takes a minute or some."""
+        extra = [(part.module, part.version, part.package, part.file.read_text()) for part in self.supplements]
         source = self.own.read_text() if self.own else ""
-        recipe = recipe_key(self.packages, self.version, self.tags, self.instead, source)
+        recipe = recipe_key(self.packages, self.version, self.tags, self.instead, extra, source)
         return kept(settings.cache / self.name / recipe, self._build)
 
     def _build(self, folder: Path) -> None:
@@ -56,6 +70,12 @@ class Programs:
         (module / "go.mod").write_text("module lab\n")
         for replacement in self.instead:
             run(["go", "mod", "edit", "-replace", replacement], cwd=module)
+        for part in self.supplements:
+            found = json.loads(run(["go", "mod", "download", "-json", f"{part.module}@{part.version}"], cwd=module))
+            copy = module / part.module.replace("/", "-")
+            shutil.copytree(found["Dir"], copy)
+            shutil.copy(part.file, copy / part.package)
+            run(["go", "mod", "edit", "-replace", f"{part.module}=./{copy.name}"], cwd=module)
         run(["go", "get", *(f"{package}@{self.version}" for package in self.packages)], cwd=module)
         wanted = list(self.packages)
         if self.own:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .golang import Programs
+from .golang import Programs, Supplement
 from .settings import FILES
 
 REGISTRY_3 = Programs("registry-3", ("github.com/distribution/distribution/v3/cmd/registry",), "v3.0.0", (1, 23))
@@ -27,3 +27,17 @@ CRICTL = Programs("crictl", ("sigs.k8s.io/cri-tools/cmd/crictl",), "v1.36.0", (1
 RANCHER_PULL = Programs(
     "rancher-pull", ("github.com/rancher/wharfie/pkg/registries",), "v0.7.1", (1, 24), own=FILES / "rancher-pull.go"
 )
+
+# Two of the modules that it asks for cannot be had in that state. The release of NRI that is nearest has no conversions
+# from and to what the CRI calls resources; they are asked for when a container starts.
+CRIO = Programs(
+    "crio",
+    ("github.com/cri-o/cri-o/cmd/crio",),
+    "v1.34.0",
+    (1, 24),
+    tags=("containers_image_openpgp", "exclude_graphdriver_btrfs"),
+    instead=("github.com/CloudNativeAI/model-spec=github.com/CloudNativeAI/model-spec@v0.0.3",),
+    supplements=(Supplement("github.com/containerd/nri", "v0.10.0", "pkg/api", FILES / "nri-cri.go"),),
+)
+
+NERDCTL = Programs("nerdctl", ("github.com/containerd/nerdctl/v2/cmd/nerdctl",), "v2.1.2", (1, 23))

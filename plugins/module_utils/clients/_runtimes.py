@@ -327,6 +327,8 @@ CONTAINERS_FOLDER = "/etc/containers/certs.d"
 REGISTRIES_CONF = "/etc/containers/registries.conf.d/zz-seahub.conf"
 SHORT_NAMES_CONF = "/etc/containers/registries.conf.d/0-seahub-short-names.conf"
 CRIO_CONF = "/etc/crio/crio.conf.d/zz-seahub.conf"
+_PAUSE_IMAGE = ("crio", "image", "pause_image")
+_CRIO_SECONDS = 5.0
 
 
 def _containers_plan(files: Configuration, registry: Registry) -> Plan:
@@ -349,11 +351,33 @@ def _containers_take_up(
     paths = {change.path for change in changes}
     if paths & {REGISTRIES_CONF, SHORT_NAMES_CONF}:
         _check_podman(registry)
+    if registry is not None and CRIO_CONF in paths:
+        _check_crio(registry.sandbox_image)
     # It reads registries.conf again, and its own pause_image too, when it is told to.
-    if paths & {REGISTRIES_CONF, SHORT_NAMES_CONF, CRIO_CONF} and _is_active("crio"):
-        _systemctl("reload", "crio")
-        return TakenUp(done=["crio reloaded"])
-    return TakenUp()
+    if not paths & {REGISTRIES_CONF, SHORT_NAMES_CONF, CRIO_CONF} or not _is_active("crio"):
+        return TakenUp()
+    _systemctl("reload", "crio")
+    # It reads drop-ins again only if their folder was there when it was started (Reload in
+    # https://github.com/cri-o/cri-o/blob/v1.34.0/pkg/config/reload.go).
+    waits = CRIO_CONF in paths and not _crio_has_reloaded()
+    return TakenUp(done=["crio reloaded"], restart=["crio"] if waits else [])
+
+
+def _crio_has_reloaded() -> bool:
+    wanted = _crio_pause_image("config")
+    deadline = time.monotonic() + _CRIO_SECONDS
+    while _crio_pause_image("status", "config") != wanted:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _crio_pause_image(*question: str) -> str:
+    """Tell the image of sandboxes as `crio` does; nothing if it does not."""
+    done = _run([_commands.find("crio") or "crio", *question])
+    # What is as in CRI-O itself is a comment in what `crio config` prints.
+    return _toml_lines.string(done.stdout.replace("\n# pause_image =", "\npause_image ="), _PAUSE_IMAGE) or ""
 
 
 def _check_podman(registry: Registry | None) -> None:
@@ -371,6 +395,17 @@ def _check_podman(registry: Registry | None) -> None:
                 f"podman does not see that {redirect.host} is at {location} now: does a file in "
                 "/etc/containers/registries.conf.d that comes after zz-seahub.conf, or one of root's own, name it too?"
             )
+
+
+def _check_crio(sandbox_image: str) -> None:
+    if _commands.find("crio") is None or not sandbox_image:
+        return
+    found = _crio_pause_image("config")
+    if found != sandbox_image:
+        raise RuntimeConfigurationError(
+            f"CRI-O does not see {sandbox_image} as the image of sandboxes, but {found or 'none'}: does a file in "
+            f"{os.path.dirname(CRIO_CONF)} that comes after {os.path.basename(CRIO_CONF)} name it, too?"
+        )
 
 
 # ---- k3s and RKE2: https://docs.k3s.io/installation/private-registry, https://docs.rke2.io/install/private_registry
