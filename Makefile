@@ -10,8 +10,8 @@ SHELL := /bin/bash
 VENV := .venv
 STAMP := $(VENV)/requirements.stamp
 EXTRA_ARGS ?=
-# One process has the lab and its hosts, the other what needs none of that.
-E2E := pytest --numprocesses 2 --dist loadgroup tests/e2e
+# Two at a time: the tests that have the lab and its hosts, and beside them those that need none of that.
+E2E := $(MAKE) --jobs=2 --output-sync=line e2e-in-lab e2e-beside
 # The lab takes a while to come up: once for all that follows, and down again unless it was there before.
 IN_LAB := python -m tests.lab status && was=up || was=down; \
 	trap '[ $$was = up ] || python -m tests.lab down' EXIT; \
@@ -76,6 +76,14 @@ unit: $(STAMP)  ## Run the unit tests
 .PHONY: e2e
 e2e: $(STAMP)  ## Run the end-to-end tests in the lab
 	$(IN_LAB) $(E2E)
+
+.PHONY: e2e-in-lab
+e2e-in-lab: $(STAMP)
+	pytest -m lab tests/e2e
+
+.PHONY: e2e-beside
+e2e-beside: $(STAMP)
+	pytest -m "not lab" tests/e2e
 
 .PHONY: molecule
 molecule: $(STAMP)  ## Drive the roles on the hosts of the lab

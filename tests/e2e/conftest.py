@@ -29,12 +29,10 @@ HOSTS = 3
 Description = dict[str, Any]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, let one process have the lab: what needs none need not wait for it."""
-    for item in items:
-        if isinstance(item, pytest.Function) and "running" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("lab"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that need the lab: only one process can have it."""
+    if isinstance(item, pytest.Function) and "running" in item.fixturenames:
+        item.add_marker(pytest.mark.lab)
 
 
 @pytest.fixture(name="running", scope="session")
