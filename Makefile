@@ -11,7 +11,7 @@ VENV := .venv
 STAMP := $(VENV)/requirements.stamp
 EXTRA_ARGS ?=
 # Two at a time: the tests that have the lab and its hosts, and beside them those that need none of that.
-E2E := $(MAKE) --jobs=2 --output-sync=line e2e-in-lab e2e-beside
+E2E := $(MAKE) --jobs=2 e2e-in-lab e2e-beside
 # The lab takes a while to come up: once for all that follows, and down again unless it was there before.
 IN_LAB := python -m tests.lab status && was=up || was=down; \
 	trap '[ $$was = up ] || python -m tests.lab down' EXIT; \
