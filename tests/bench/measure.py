@@ -27,6 +27,8 @@ def run(command: Sequence[str | Path], cwd: Path | None = None, env: dict[str, s
 
     Raises: RuntimeError with its output when it fails.
     """
+    # What the one before has left to the disk would else be written in this one's time.
+    os.sync()
     started = time.monotonic()
     with subprocess.Popen(
         [str(part) for part in command],
