@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+# Seconds in which a disk comes to rest.
+_SETTLING = 3
+
+
 @dataclass(frozen=True)
 class Measured:
     """Wall time in seconds, and the largest resident size in MiB of any process of the command."""
@@ -27,8 +31,10 @@ def run(command: Sequence[str | Path], cwd: Path | None = None, env: dict[str, s
 
     Raises: RuntimeError with its output when it fails.
     """
-    # What the one before has left to the disk would else be written in this one's time.
+    # What the one before has left to the disk would else be written, and what was removed be given back to it, in this
+    # one's time.
     os.sync()
+    time.sleep(_SETTLING)
     started = time.monotonic()
     with subprocess.Popen(
         [str(part) for part in command],
