@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-
 # Seconds in which a disk comes to rest.
 _SETTLING = 3
 
